@@ -1,0 +1,206 @@
+/*
+ * keyspace - every database's keys, in locked shards: lookup, expiry, scanning, accounting.
+ *
+ * A power of two of shards, each an independent hash table per database under its own lock,
+ * picked by the high bits of the key's XXH3 hash. An entry is one allocation: header, key and
+ * value; a hash hangs off its entry.
+ *
+ * Thread:   any; *_locked calls need the key's shard locked by the caller (keyspace_lock),
+ * those that say so need all shards. Others take the locks they need themselves, one at a time.
+ * Time:     callers pass the clock in, in milliseconds since 1970; the store never reads one.
+ * Borrowed: entries and slices of them die at the next mutating call on the same shard, and at
+ *           the unlock.
+ * Freeing:  what mutators unlink is freed by keyspace_unlock*() after the lock is given up.
+ * Memory:   a failed allocation leaves the keyspace as it was and the call answers false/NULL.
+ */
+#ifndef SERVER_STORE_KEYSPACE_H
+#define SERVER_STORE_KEYSPACE_H
+
+#include "proto/base/buffer.h"
+#include "proto/base/slice.h"
+
+#include <stdatomic.h>
+
+struct keyspace;
+struct entry;
+struct hash; /* server/store/hash.h */
+
+enum { KEYSPACE_EXPIRY_NONE = -1 };
+
+enum entry_type { ENTRY_STRING, ENTRY_HASH };
+
+/* A key of one database with what is computed of it once per request. */
+struct key {
+    struct slice name; /* [borrowed] */
+    uint64_t hash;
+    uint32_t shard;
+    uint32_t db;
+};
+
+/* What a string entry stores. <schema> 0: plain, matched by no schema when it was written. */
+struct value {
+    struct slice body;
+    struct slice complement;
+    uint32_t schema;  /* id in the registry, never reused; below 65,536 */
+    uint32_t version; /* the writer's, 0 where plain; below 65,536 */
+};
+
+struct keyspace_options {
+    uint32_t database_count;   /* 1 .. 65,535 */
+    uint32_t shard_count_log2; /* 8: 256 shards */
+    uint64_t hash_seed;        /* keyed hashing against flooding */
+};
+
+struct keyspace *keyspace_new(const struct keyspace_options *options);
+void keyspace_free(struct keyspace *keyspace); /* takes NULL; no thread may use it any more */
+
+/* Compute the hash and shard of <name> in <db>. <name> is borrowed. */
+struct key keyspace_key(const struct keyspace *keyspace, uint32_t db, struct slice name);
+
+/*
+ * Lock the shards of <keys> (any order, duplicates welcome; locked ascending, each once). Up to
+ * any number of keys: O(count log count), no allocation (the order is found by a bitmap of
+ * shards). Unlock with the same keys. *_all for the whole keyspace.
+ */
+void keyspace_lock(struct keyspace *keyspace, const struct key *keys, size_t count);
+void keyspace_unlock(struct keyspace *keyspace, const struct key *keys, size_t count);
+void keyspace_lock_all(struct keyspace *keyspace);
+void keyspace_unlock_all(struct keyspace *keyspace);
+
+/*
+ * A set of shards locked together, e.g. for EXEC: add keys (or everything), lock, unlock.
+ * One bitmap of up to 1,024 shards.
+ */
+struct shard_set {
+    uint64_t words[16];
+};
+void shard_set_clear(struct shard_set *set);
+void shard_set_add(struct shard_set *set, const struct key *key);
+void shard_set_add_all(struct shard_set *set, const struct keyspace *keyspace);
+void keyspace_lock_set(struct keyspace *keyspace, const struct shard_set *set);
+void keyspace_unlock_set(struct keyspace *keyspace, const struct shard_set *set);
+
+/* Lookups. An expired entry is unlinked on the way (expired counter, watchers marked). */
+struct entry *keyspace_find_locked(struct keyspace *keyspace, const struct key *key,
+                                   int64_t now_ms); /* counts as an access */
+struct entry *keyspace_peek_locked(struct keyspace *keyspace, const struct key *key,
+                                   int64_t now_ms); /* does not (TTL, OBJECT, TYPE ...) */
+
+enum entry_type entry_type(const struct entry *entry);
+struct slice entry_key(const struct entry *entry);
+int64_t entry_expiry_ms(const struct entry *entry); /* KEYSPACE_EXPIRY_NONE: none */
+uint64_t entry_revision(const struct entry *entry); /* changes with every change of the value */
+void entry_value(const struct entry *entry, struct value *ret_value); /* string entries only */
+struct hash *entry_hash(const struct entry *entry);                   /* hash entries only */
+size_t entry_memory(const struct entry *entry); /* bytes, as MEMORY USAGE says */
+int64_t entry_idle_s(const struct entry *entry, int64_t now_ms); /* OBJECT IDLETIME */
+
+/*
+ * Store <value> as a string under <key>, replacing whatever is there. <expiry_ms> as given
+ * (NONE: no expiry; callers that keep a TTL pass the old one). The bytes are copied; they may
+ * lie in the very entry that is replaced. Marks watchers.
+ */
+bool keyspace_set_locked(struct keyspace *keyspace, const struct key *key,
+                         const struct value *value, int64_t expiry_ms);
+
+/*
+ * Replace body, complement and version of an existing string entry by an equivalent record:
+ * expiry, access clock and watchers see nothing, the revision stays. For rebase and backfill.
+ */
+bool keyspace_rebase_locked(struct keyspace *keyspace, const struct key *key,
+                            const struct value *value);
+
+/* A new, empty hash under an absent <key>; NULL without memory. Marks watchers. */
+struct entry *keyspace_add_hash_locked(struct keyspace *keyspace, const struct key *key);
+
+/* Say that the hash under <key> was changed: marks watchers, moves the revision on. */
+void keyspace_changed_locked(struct keyspace *keyspace, const struct key *key);
+
+/* Remove <key>; false when it was absent. Marks watchers. */
+bool keyspace_delete_locked(struct keyspace *keyspace, const struct key *key, int64_t now_ms);
+
+/* Set or clear (KEYSPACE_EXPIRY_NONE) the expiry of an existing entry. Marks watchers. */
+bool keyspace_expire_locked(struct keyspace *keyspace, const struct key *key,
+                            int64_t expiry_ms);
+
+/*
+ * Move the entry of <from> to <to> (another name and/or database), replacing what is there,
+ * with its expiry, version and complement. <copy> leaves <from> in place. Both shards locked.
+ * False only without memory.
+ */
+bool keyspace_move_locked(struct keyspace *keyspace, const struct key *from,
+                          const struct key *to, bool copy);
+
+/*
+ * WATCH. A watcher is embedded by its owner, one node per key; marking sets <dirty>. A node
+ * copies the name. Unwatch before freeing. Watching marks nothing.
+ */
+struct watch {
+    struct watch *next; /* [shard lock] */
+    struct watch **previous;
+    atomic_bool *dirty; /* the owner's flag, shared by its nodes */
+    struct key key;     /* name is copied: [owned] by the node while watched */
+};
+bool keyspace_watch_locked(struct keyspace *keyspace, struct watch *node, const struct key *key,
+                           atomic_bool *dirty);
+void keyspace_unwatch_locked(struct keyspace *keyspace, struct watch *node);
+
+/* Whole-keyspace calls. "all locked" lets EXEC call them under keyspace_lock_all(). */
+uint64_t keyspace_size(struct keyspace *keyspace, uint32_t db); /* any thread, no lock */
+uint64_t keyspace_expiring_count(struct keyspace *keyspace, uint32_t db); /* likewise */
+int64_t keyspace_average_ttl_ms(struct keyspace *keyspace, uint32_t db, int64_t now_ms);
+
+/* Empty one database, or all (db = UINT32_MAX). Needs all shards locked; the tables are
+ * detached at once and freed in slices by keyspace_free_some(). Marks watchers of every key
+ * that was there. */
+void keyspace_flush_locked(struct keyspace *keyspace, uint32_t db);
+void keyspace_swap_locked(struct keyspace *keyspace, uint32_t a, uint32_t b); /* all locked */
+
+/* Free detached tables for at most <count> entries; true while more remains. No lock needed. */
+bool keyspace_free_some(struct keyspace *keyspace, size_t count);
+
+/*
+ * SCAN with Redis' guarantee through resizes: visit a bounded number of buckets (about <count>
+ * entries), call <on_entry> with the entry (shard locked; expired entries are skipped), return
+ * the next cursor, 0 at the end. Cursor: reverse-binary home bucket x shards + shard, below
+ * 2^53. <all_locked>: the caller holds all shards.
+ */
+typedef void keyspace_on_entry(void *context, const struct entry *entry);
+uint64_t keyspace_scan(struct keyspace *keyspace, uint32_t db, uint64_t cursor, size_t count,
+                       int64_t now_ms, bool all_locked, keyspace_on_entry *on_entry,
+                       void *context);
+
+/* Any live key of <db>, about uniformly; appended to <ret_name>. False when there is none.
+ * Bounded effort; <random> is the caller's. */
+bool keyspace_random(struct keyspace *keyspace, uint32_t db, uint64_t random, int64_t now_ms,
+                     bool all_locked, struct buffer *ret_name);
+
+/*
+ * Active expiry: look through shards for at most <effort> entries with an expiry, unlink those
+ * that are due; returns how many. Finds them without scanning everything, resumes where it was.
+ * One shard locked at a time, each hold a bounded number of entries.
+ */
+size_t keyspace_expire_some(struct keyspace *keyspace, int64_t now_ms, size_t effort);
+
+/* Called for every key that is removed or replaced by DEL, expiry or flush (not by a plain
+ * overwrite), under the shard's lock, only while *gate is not zero. For what is kept beside the
+ * keyspace per key (quarantine). At most one hook; set before the workers start. A flush of a
+ * whole database calls it once with key NULL. */
+typedef void keyspace_on_remove(void *context, uint32_t db, const struct key *key);
+void keyspace_set_remove_hook(struct keyspace *keyspace, const atomic_size_t *gate,
+                              keyspace_on_remove *on_remove, void *context);
+
+struct keyspace_stats {
+    uint64_t expired; /* keys removed because their time was over */
+    uint64_t hits;    /* of keyspace_find_locked */
+    uint64_t misses;
+    uint64_t memory_size; /* bytes in entries, values, tables */
+};
+void keyspace_stats(struct keyspace *keyspace, struct keyspace_stats *ret_stats);
+void keyspace_reset_stats(struct keyspace *keyspace);
+
+/* Live records of (schema, version), and how many of them carry a complement. */
+void keyspace_census(struct keyspace *keyspace, uint32_t schema, uint32_t version,
+                     uint64_t *ret_records, uint64_t *ret_complements);
+
+#endif
