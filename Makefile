@@ -53,6 +53,20 @@ $(OUT)/property/%: $(OUT)/tests/property/%.o $(PROTO)
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 
+deps: ## install what building and serving need, as far as it is missing
+	@tests/install build
+
+deps-test: ## the same for `make test` and `make demo`; starts no service
+	@tests/install build test
+
+clients: deps-test ## real clients and frameworks against the server
+	@$(MAKE) --no-print-directory all
+	tests/clients/run $(OUT)/segue-server
+
+demo: deps-test ## a rolling upgrade and a rollback of a small shop, beside redis-server
+	@$(MAKE) --no-print-directory all
+	tests/demo/run $(OUT)/segue-server
+
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | column -t -s'|'
 
