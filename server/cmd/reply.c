@@ -1,0 +1,209 @@
+#include "server/cmd/reply.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REPLY_ERROR_SIZE_MAX = 8 * 1024 };
+
+/* <type> followed by a number and CRLF, in one append. */
+static void
+append_header(struct reply *reply, char type, int64_t value)
+{
+    char line[24];
+    size_t at = sizeof(line);
+    line[--at] = '\n';
+    line[--at] = '\r';
+    uint64_t rest = value < 0 ? ~(uint64_t)value + 1 : (uint64_t)value;
+    do {
+        line[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest != 0);
+    if (value < 0) {
+        line[--at] = '-';
+    }
+    line[--at] = type;
+    buffer_append(reply->out, line + at, sizeof(line) - at);
+}
+
+void
+reply_ok(struct reply *reply)
+{
+    buffer_append(reply->out, "+OK\r\n", 5);
+}
+
+void
+reply_simple(struct reply *reply, const char *text)
+{
+    buffer_append_char(reply->out, '+');
+    buffer_append_string(reply->out, text);
+    buffer_append(reply->out, "\r\n", 2);
+}
+
+void
+reply_integer(struct reply *reply, int64_t value)
+{
+    append_header(reply, ':', value);
+}
+
+void
+reply_bulk(struct reply *reply, struct slice bytes)
+{
+    append_header(reply, '$', (int64_t)bytes.size);
+    char *room = buffer_reserve(reply->out, bytes.size + 2);
+    if (room != NULL) {
+        if (bytes.size > 0) {
+            memcpy(room, bytes.data, bytes.size);
+        }
+        memcpy(room + bytes.size, "\r\n", 2);
+        buffer_commit(reply->out, bytes.size + 2);
+    }
+}
+
+void
+reply_string(struct reply *reply, const char *text)
+{
+    reply_bulk(reply, slice_from_string(text));
+}
+
+void
+reply_null(struct reply *reply)
+{
+    if (reply->resp >= 3) {
+        buffer_append(reply->out, "_\r\n", 3);
+    } else {
+        buffer_append(reply->out, "$-1\r\n", 5);
+    }
+}
+
+void
+reply_null_array(struct reply *reply)
+{
+    if (reply->resp >= 3) {
+        buffer_append(reply->out, "_\r\n", 3);
+    } else {
+        buffer_append(reply->out, "*-1\r\n", 5);
+    }
+}
+
+void
+reply_array(struct reply *reply, size_t count)
+{
+    append_header(reply, '*', (int64_t)count);
+}
+
+void
+reply_map(struct reply *reply, size_t pair_count)
+{
+    if (reply->resp >= 3) {
+        append_header(reply, '%', (int64_t)pair_count);
+    } else {
+        append_header(reply, '*', (int64_t)pair_count * 2);
+    }
+}
+
+void
+reply_set(struct reply *reply, size_t count)
+{
+    append_header(reply, reply->resp >= 3 ? '~' : '*', (int64_t)count);
+}
+
+void
+reply_push(struct reply *reply, size_t count)
+{
+    append_header(reply, reply->resp >= 3 ? '>' : '*', (int64_t)count);
+}
+
+void
+reply_double(struct reply *reply, double value)
+{
+    char text[40];
+    int size;
+    if (isinf(value)) {
+        size = snprintf(text, sizeof(text), "%s", value < 0 ? "-inf" : "inf");
+    } else {
+        size = snprintf(text, sizeof(text), "%.17g", value);
+    }
+    if (reply->resp >= 3) {
+        buffer_append_char(reply->out, ',');
+        buffer_append(reply->out, text, (size_t)size);
+        buffer_append(reply->out, "\r\n", 2);
+    } else {
+        reply_bulk(reply, slice_make(text, (size_t)size));
+    }
+}
+
+void
+reply_boolean(struct reply *reply, bool value)
+{
+    if (reply->resp >= 3) {
+        buffer_append(reply->out, value ? "#t\r\n" : "#f\r\n", 4);
+    } else {
+        reply_integer(reply, value);
+    }
+}
+
+void
+reply_verbatim(struct reply *reply, struct slice text)
+{
+    if (reply->resp < 3) {
+        reply_bulk(reply, text);
+        return;
+    }
+    append_header(reply, '=', (int64_t)text.size + 4);
+    buffer_append(reply->out, "txt:", 4);
+    buffer_append_slice(reply->out, text);
+    buffer_append(reply->out, "\r\n", 2);
+}
+
+void
+reply_error(struct reply *reply, const char *format, ...)
+{
+    char text[REPLY_ERROR_SIZE_MAX];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    size_t used = size < 0 ? 0 : (size_t)size;
+    used = used < sizeof(text) ? used : sizeof(text) - 1;
+    for (size_t i = 0; i < used; i++) {
+        if (text[i] == '\r' || text[i] == '\n') {
+            text[i] = ' ';
+        }
+    }
+    reply->errors++;
+    buffer_append_char(reply->out, '-');
+    buffer_append(reply->out, text, used);
+    buffer_append(reply->out, "\r\n", 2);
+}
+
+void
+reply_syntax_error(struct reply *reply)
+{
+    reply_error(reply, "ERR syntax error");
+}
+
+void
+reply_not_integer(struct reply *reply)
+{
+    reply_error(reply, "ERR value is not an integer or out of range");
+}
+
+void
+reply_not_float(struct reply *reply)
+{
+    reply_error(reply, "ERR value is not a valid float");
+}
+
+void
+reply_wrong_type(struct reply *reply)
+{
+    reply_error(reply, "WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+void
+reply_out_of_memory(struct reply *reply)
+{
+    reply_error(reply, "OOM command not allowed when used memory > 'maxmemory'.");
+}

@@ -1,0 +1,132 @@
+/*
+ * request - one command being run: what a handler is given.
+ *
+ * dispatch() finds the row in commands.def, passes the gates, computes the keys, and calls the
+ * handler between begin and end: in between the shards of the row's KEYS are locked (all shards
+ * for ALL_SHARDS, none for rows without keys, unless EXEC runs it). Handlers read argv, call
+ * the store, answer through reply_*; they write no bytes, read no clock, take no locks.
+ */
+#ifndef SERVER_CMD_REQUEST_H
+#define SERVER_CMD_REQUEST_H
+
+#include "proto/base/arena.h"
+#include "server/cmd/reply.h"
+#include "server/cmd/session.h"
+#include "server/core/config.h"
+#include "server/core/counters.h"
+#include "server/store/keyspace.h"
+
+struct registry;        /* server/schema/registry.h: one immutable epoch of schemas, releases */
+struct registry_holder; /* the current epoch, its file, and how epochs change */
+struct quarantine;      /* server/schema/quarantine.h */
+struct slowlog;         /* server/cmd/slowlog.h */
+struct server;
+
+enum { REQUEST_ARGC_MAX = 1024 * 1024 };
+
+struct request {
+    struct server *server;
+    struct session *session;
+    const struct command *command;
+    struct reply *reply;
+    size_t argc;
+    const struct slice *argv; /* argv[0] as sent; borrowed until the handler returns */
+    const struct key *keys;   /* of the row's KEYS, in order of argv */
+    size_t key_count;
+    uint32_t db;         /* keyspace database: the SELECTed one, or what it is mapped to */
+    int64_t now_ms;      /* fixed for the request, and for all of an EXEC */
+    struct arena *arena; /* scratch, cleared after the reply */
+    const struct registry *registry; /* fixed likewise */
+    struct counters *counters;       /* the worker's */
+    unsigned worker_index;
+    bool is_in_exec; /* inside EXEC: locks are held for the whole of it */
+    bool all_locked; /* every shard is locked: pass on to keyspace_scan() and the like */
+    bool is_parked;  /* set by a handler that will answer later: request_park() */
+};
+
+typedef void command_handler(struct request *request);
+
+enum command_flags {
+    COMMAND_READ = 1 << 0,
+    COMMAND_WRITE = 1 << 1,
+    COMMAND_FAST = 1 << 2, /* O(1) or O(log N): not timed for the slow log */
+    COMMAND_ADMIN = 1 << 3,
+    COMMAND_NO_AUTH = 1 << 4,  /* runs before AUTH */
+    COMMAND_NO_MULTI = 1 << 5, /* refused inside MULTI */
+    COMMAND_NOW = 1 << 6,      /* runs at once inside MULTI: EXEC, DISCARD, MULTI, WATCH ... */
+    COMMAND_ALL_SHARDS = 1 << 7, /* dispatch locks the whole keyspace: FLUSHALL, SWAPDB */
+    COMMAND_KEYSPACE = 1 << 8,   /* walks shard by shard itself: SCAN, KEYS; EXEC locks all */
+    COMMAND_DENY_OOM = 1 << 9,   /* may grow memory */
+    COMMAND_CONTAINER = 1 << 10, /* has subcommands: rows named "PARENT|CHILD" */
+    COMMAND_NO_SCRIPT = 1 << 11,
+    COMMAND_MAY_PARK = 1 << 12, /* may answer later */
+};
+
+/* Where keys stand in argv, as in Redis' COMMAND: first, last (negative: from the end), step.
+ */
+struct command_keys {
+    int16_t first; /* 0: none */
+    int16_t last;
+    int16_t step;
+};
+
+struct command {
+    const char *name; /* upper case; "CLIENT|SETNAME" for a subcommand */
+    command_handler *handler;
+    int arity; /* argc, or -minimum; counts the parent's name, too */
+    unsigned flags;
+    struct command_keys keys;
+    const char *family; /* string, hash, generic, connection, server, transactions, schema */
+    const char *since;
+    const char *cost;
+    const char *summary;
+};
+
+/* Case does not matter. NULL: unknown. For "CLIENT" and the like the container's row. */
+const struct command *command_find(struct slice name);
+const struct command *command_find_sub(const struct command *container, struct slice name);
+const struct command *command_at(size_t index); /* NULL past the end; rows of commands.def */
+size_t command_count(void);
+
+/* Indices in argv of the keys; at most argc of them are written. Returns the count. */
+size_t command_key_indices(const struct command *command, size_t argc, size_t *ret_indices);
+
+/* Shared state of the whole server; the composition root (server/server.c) builds it. */
+struct server {
+    struct config *config;
+    struct keyspace *keyspace;
+    struct registry_holder *registries;
+    struct quarantine *quarantine;
+    struct slowlog *slowlog;
+    struct directory **directories; /* one per worker */
+    struct counters *counters; /* one set per worker; [worker_count] is the main thread's */
+    unsigned worker_count;
+    int64_t start_ms;
+    char run_id[41];
+    _Atomic uint64_t *command_calls; /* [worker * command_count() + row], relaxed */
+
+    /* Set by net/: what commands need from it. Any thread. */
+    void (*kill_session)(struct server *server,
+                         struct session *session); /* under its directory */
+    void (*shutdown)(struct server *server);       /* begin an orderly stop, like SIGTERM */
+    uint64_t (*connection_count)(struct server *server);
+    void (*wake_workers)(struct server *server, void (*on_all_passed)(void *context),
+                         void *context);
+    void *net; /* net/'s own */
+};
+
+/*
+ * Answer later. The connection runs nothing more until request_resume(), called once from any
+ * thread with the reply's bytes in the RESP version of the session (copied). A connection that
+ * went away meanwhile makes the resume a no-op. Only rows with MAY_PARK, never inside EXEC.
+ */
+struct parked {
+    struct server *server;
+    uint64_t session_id;
+    unsigned worker_index;
+    unsigned resp;
+};
+struct parked request_park(struct request *request);
+void request_resume(const struct parked *parked, struct slice reply);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * value - string values as the caller's version sees them: the one way of commands to read and
+ * write strings. Translation, rebase, settling, identity, outcomes, quarantine and counting all
+ * happen behind these calls; handlers know no schema.
+ *
+ * Thread:   the key's shard is locked (handlers run between begin and end).
+ * Borrowed: views live in the request's arena or in the entry: until the next write to the key.
+ */
+#ifndef SERVER_CMD_VALUE_H
+#define SERVER_CMD_VALUE_H
+
+#include "server/cmd/request.h"
+
+enum value_find {
+    VALUE_ABSENT, /* no such key; or its outcome is "miss" and the view cannot be made */
+    VALUE_FOUND,  /* *ret_view is what the caller's version reads */
+    VALUE_FAILED, /* an error was replied: WRONGTYPE, UNTRANSLATABLE */
+};
+
+/* For commands that only read. */
+enum value_find value_read(struct request *request, const struct key *key,
+                           struct slice *ret_view);
+
+/*
+ * Likewise, but a type other than string counts as VALUE_ABSENT (MGET), and an untranslatable
+ * view replies nothing: VALUE_FAILED leaves the reply to the caller via value_reply_failure().
+ */
+enum value_find value_peek(struct request *request, const struct key *key,
+                           struct slice *ret_view);
+
+enum {
+    VALUE_KEEP_TTL = -2, /* instead of an expiry in ms; KEYSPACE_EXPIRY_NONE: none */
+};
+
+/*
+ * Store <body> as the caller's version: a plain SET over whatever is there (also another type).
+ * <expiry_ms> at or before now: the key is deleted instead. False when an error was replied (a
+ * strict schema, no memory); nothing changed then.
+ */
+bool value_write(struct request *request, const struct key *key, struct slice body,
+                 int64_t expiry_ms);
+
+/*
+ * For commands that need the old view to compute the new value (APPEND, INCR, SETRANGE, GETSET,
+ * GETDEL ...): like value_read(), but under the outcome "miss" an untranslatable record is
+ * reported by *ret_is_hidden = true with VALUE_ABSENT, so that the command can follow the rules
+ * of "When a view cannot be made": in-place edits call value_reply_failure() and change
+ * nothing.
+ */
+enum value_find value_read_for_update(struct request *request, const struct key *key,
+                                      struct slice *ret_view, bool *ret_is_hidden);
+
+/* Reply the UNTRANSLATABLE error of the last failed view of this request. */
+void value_reply_failure(struct request *request);
+
+/* Outcome "raw" makes reads answer stored bytes: edits of such a record fail like "error". */
+
+/*
+ * Rename or copy a string or hash entry, both keys' shards locked: within one schema the whole
+ * record moves, else the caller's view is written at <to>. False when an error was replied.
+ */
+bool value_move(struct request *request, const struct key *from, const struct key *to,
+                bool copy);
+
+#endif
