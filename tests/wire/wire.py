@@ -101,8 +101,7 @@ def show(reply):
     """A reply in the notation of the transcripts, on one line."""
     kind, value = reply
     if kind in "+-":
-        text = value.decode("latin-1")
-        return kind + text
+        return kind + quote(value)[1:-1].replace('\\"', '"')
     if kind == ":":
         return f":{value}"
     if value is None:
@@ -120,8 +119,7 @@ def show(reply):
     if kind == "%":
         return "{" + ", ".join(f"{show(k)} => {show(v)}" for k, v in value) + "}"
     inner = " ".join(
-        f'{i.kind}"{i.value.decode("latin-1")}"' if i.kind in "+-" and b" " in i.value else show(i)
-        for i in value)
+        i.kind + quote(i.value) if i.kind in "+-" and b" " in i.value else show(i) for i in value)
     return {"*": "", "~": "~", ">": ">"}[kind] + "[" + inner + "]"
 
 
