@@ -60,4 +60,19 @@ struct session {
     struct bindings *bindings;       /* [owned] NULL until a schema is met */
 };
 
+enum session_text { SESSION_TEXT_SET, SESSION_TEXT_REFUSED, SESSION_TEXT_NO_MEMORY };
+
+/*
+ * Texts that CLIENT LIST shows, changed under the directory's mutex; "" takes one away. Names
+ * and libraries are printable ASCII without blanks, anything else is REFUSED. By the owner
+ * only.
+ */
+enum session_text session_set_name(struct session *session, struct slice name);
+enum session_text session_set_library_name(struct session *session, struct slice name);
+enum session_text session_set_library_version(struct session *session, struct slice version);
+enum session_text session_set_user(struct session *session, struct slice user);
+
+/* Free the texts, once the session is out of its directory. */
+void session_fini(struct session *session);
+
 #endif

@@ -36,13 +36,37 @@ bool config_load(struct config *config, int argc, char *const argv[], struct buf
 
 int64_t config_number(const struct config *config, enum config_id id);
 
-/* Append the current text of a string directive. */
+/* Append the current text of a directive, as CONFIG GET shows it. */
 void config_string(struct config *config, enum config_id id, struct buffer *ret_text);
 
 /* For directives that may be given repeatedly (listener-release, database-release): the
  * <index>th line of arguments as it was written; false past the end. */
 bool config_line(struct config *config, enum config_id id, size_t index,
                  struct buffer *ret_line);
+
+/* Clients are limited by class; the names of CONFIG GET are normal, slave, pubsub. */
+enum config_client_class {
+    CONFIG_CLIENT_NORMAL,
+    CONFIG_CLIENT_REPLICA,
+    CONFIG_CLIENT_PUBSUB,
+    CONFIG_CLIENT_CLASS_COUNT
+};
+struct config_limit {
+    int64_t hard;   /* bytes of unsent output at which a client is closed; 0: none */
+    int64_t soft;   /* bytes at which it is closed when over it for <soft_s>; 0: none */
+    int64_t soft_s; /* seconds */
+};
+struct config_limit config_output_limit(const struct config *config,
+                                        enum config_client_class class);
+
+/* The file read at the start, as an absolute path; "" without one. [borrowed] from <config> */
+const char *config_file(const struct config *config);
+
+/*
+ * A text that the command line asks for instead of a server: --help, --version. NULL: none.
+ * To be printed to standard output, with exit status 0.
+ */
+const char *config_early_text(int argc, char *const argv[]);
 
 /* CONFIG GET: call back with name and value of every directive that matches the glob. */
 void config_match(struct config *config, struct slice pattern,
@@ -55,5 +79,13 @@ void config_match(struct config *config, struct slice pattern,
  */
 bool config_set(struct config *config, const struct slice *names, const struct slice *values,
                 size_t count, struct buffer *ret_error);
+
+/*
+ * Call <on_change> after CONFIG SET has changed <id>, in the thread that changed it, with no
+ * lock held. Registered before other threads start; at most 32.
+ */
+typedef void config_changed(void *context, const struct config *config, enum config_id id);
+void config_on_change(struct config *config, enum config_id id, config_changed *on_change,
+                      void *context);
 
 #endif
