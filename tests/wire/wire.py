@@ -273,12 +273,13 @@ class Server:
 
     def start(self):
         for _ in range(5):
-            self.port = free_port()
+            self.port, self.second_port = free_port(), free_port()
             argv = [self.program, "--port", str(self.port), "--bind", "127.0.0.1",
                     "--dir", self.directory, "--save", "", "--appendonly", "no",
                     "--enable-debug-command", "yes"]
             for name, *values in self.options:
-                argv += ["--" + name] + [v.replace("${port}", str(self.port)) for v in values]
+                argv += ["--" + name] + [
+                    v.replace("${port2}", str(self.second_port)) for v in values]
             with open(self.log, "ab") as log:
                 self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log,
                                                 stderr=log, start_new_session=True)
@@ -294,8 +295,8 @@ class Server:
             self.kill()
         raise SystemExit(f"{' '.join(argv)}\ndoes not start:\n{self.log_tail()}")
 
-    def connect(self):
-        return Connection(self.port, self.timeout)
+    def connect(self, port=None):
+        return Connection(port or self.port, self.timeout)
 
     def control(self):
         conn = self.connect()
