@@ -1,0 +1,129 @@
+/*
+ * json - RFC 8259 text, read strictly: where values begin and end, what names and strings mean.
+ *
+ * Nothing is copied: members and elements are reported as raw spans, so that text which nobody
+ * changes can be spliced through byte for byte. Strings must be valid UTF-8; duplicates of a
+ * name are kept; a byte order mark is refused. Unpaired surrogate escapes are read as the code
+ * points they spell.
+ *
+ * Thread:   pure functions.
+ * Bounded:  no recursion; depth as the caller says, JSON_DEPTH_MAX at most; O(size).
+ */
+#ifndef PROTO_CODEC_JSON_H
+#define PROTO_CODEC_JSON_H
+
+#include "proto/base/arena.h"
+#include "proto/base/buffer.h"
+#include "proto/base/slice.h"
+
+enum { JSON_DEPTH_MAX = 1024 };
+
+enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT,
+};
+
+enum json_status {
+    JSON_OK,
+    JSON_BAD,  /* not RFC 8259, or not UTF-8 */
+    JSON_DEEP, /* nested deeper than asked for */
+};
+
+/* The type of a value by its first byte; only for text known to be valid. */
+static inline enum json_type
+json_type_of(char first)
+{
+    switch (first) {
+    case '{':
+        return JSON_OBJECT;
+    case '[':
+        return JSON_ARRAY;
+    case '"':
+        return JSON_STRING;
+    case 't':
+        return JSON_TRUE;
+    case 'f':
+        return JSON_FALSE;
+    case 'n':
+        return JSON_NULL;
+    default:
+        return JSON_NUMBER;
+    }
+}
+
+/* Is all of <text> one value with white space around it? *ret_offset: where it goes wrong. */
+enum json_status json_check(struct slice text, unsigned depth_max, size_t *ret_offset);
+
+/*
+ * One member or element of a container, or the value of a document, as positions in the text:
+ * start <= key <= colon <= value <= trail <= end. White space stands at start..key (before the
+ * key, or the value of an element) and at trail..end; colon..value holds the colon and the
+ * white space around it. For elements key = colon = value.
+ */
+struct json_item {
+    const char *start;
+    const char *key;
+    const char *colon;
+    const char *value;
+    const char *trail;
+    const char *end;
+    bool escaped; /* the key holds escapes */
+};
+
+/*
+ * A walk over the children of a container. json_walk_init() takes the text from '{' or '[' on
+ * to <end>, which may lie behind the container. With <depth_max> = 0 the text must be known to
+ * be valid already and is only skipped over; else it is checked, <depth_max> levels deep.
+ */
+struct json_walk {
+    const char *at;
+    const char *end;
+    const char *inner; /* white space of an empty container, up to <at> - 1 */
+    unsigned depth_max;
+    bool object;
+    bool first;
+    enum json_status status;
+};
+
+void json_walk_init(struct json_walk *walk, const char *text, const char *end,
+                    unsigned depth_max);
+
+/*
+ * The next child; false at the end of the container (walk->at then stands behind its bracket)
+ * and at an error (walk->status, walk->at: where).
+ */
+bool json_walk_next(struct json_walk *walk, struct json_item *ret_item);
+
+static inline bool
+json_is_space(char byte)
+{
+    return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
+}
+
+/* Behind the white space from <at> on. */
+const char *json_skip_space(const char *at, const char *end);
+
+/*
+ * The text of a raw string (with its quotes) as UTF-8; escapes decoded into the arena, or the
+ * inside itself when there are none. False without memory.
+ */
+bool json_decode(struct slice raw, struct arena *arena, struct slice *ret_text);
+
+/* Does the raw string (with its quotes) spell <text>? No allocation. */
+bool json_spells(struct slice raw, struct slice text);
+
+/* Order of the code points that two raw strings spell: <0, 0 or >0. No allocation. */
+int json_compare(struct slice raw_a, struct slice raw_b);
+
+/* Append <text> (UTF-8) as a JSON string with quotes, escaping only what must be. */
+void json_encode(struct buffer *buffer, struct slice text);
+
+/* Likewise into the arena; false without memory. */
+bool json_encode_arena(struct arena *arena, struct slice text, struct slice *ret_raw);
+
+#endif

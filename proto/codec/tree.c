@@ -1,0 +1,534 @@
+#include "proto/codec/tree.h"
+
+#include "proto/base/check.h"
+#include "proto/codec/decimal.h"
+
+static struct tree_node *
+node_new(struct arena *arena)
+{
+    return arena_calloc(arena, 1, sizeof(struct tree_node));
+}
+
+static struct tree_box *
+box_new(struct arena *arena)
+{
+    return arena_calloc(arena, 1, sizeof(struct tree_box));
+}
+
+static void
+box_append(struct tree_node *parent, struct tree_node *node)
+{
+    struct tree_box *box = parent->box;
+    node->parent = parent;
+    node->prev = box->last;
+    node->next = NULL;
+    if (box->last == NULL) {
+        box->first = node;
+    } else {
+        box->last->next = node;
+    }
+    box->last = node;
+    box->count++;
+}
+
+/* Children of <node> from a walk that has been set up over its text. */
+static bool
+node_fill(struct tree_node *node, struct json_walk *walk, struct arena *arena)
+{
+    struct json_item item;
+    if ((node->box = box_new(arena)) == NULL) {
+        return false;
+    }
+    while (json_walk_next(walk, &item)) {
+        struct tree_node *child = arena_alloc(arena, sizeof(*child));
+        if (child == NULL) {
+            return false;
+        }
+        *child = (struct tree_node){
+            .head = item.start,
+            .value = item.value,
+            .tail = item.trail,
+            .lead_size = (uint32_t)(item.key - item.start),
+            .key_size = (uint32_t)(item.colon - item.key),
+            .head_size = (uint32_t)(item.value - item.start),
+            .value_size = (uint32_t)(item.trail - item.value),
+            .tail_size = (uint32_t)(item.end - item.trail),
+            .type = (uint8_t)json_type_of(*item.value),
+            .escaped = item.escaped,
+        };
+        box_append(node, child);
+    }
+    if (node->box->count == 0 && walk->status == JSON_OK) {
+        node->box->inner = slice_make(walk->inner, (size_t)(walk->at - 1 - walk->inner));
+    }
+    return true;
+}
+
+enum json_status
+tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
+           struct tree_node **ret_root, size_t *ret_offset)
+{
+    const char *end = text.data + text.size;
+    const char *start = json_skip_space(text.data, end);
+    struct tree_node *root = NULL;
+    enum json_status status = JSON_OK;
+    const char *at = end;
+    if (text.size > UINT32_MAX) {
+        *ret_root = NULL;
+        return JSON_OK;
+    }
+    if (start == end || (*start != '{' && *start != '[')) {
+        size_t offset;
+        status = json_check(text, depth_max, &offset);
+        if (status != JSON_OK) {
+            *ret_offset = offset;
+            return status;
+        }
+        while (json_is_space(at[-1])) {
+            at--;
+        }
+        root = node_new(arena);
+    } else if (depth_max == 0) {
+        *ret_offset = (size_t)(start - text.data);
+        return JSON_DEEP;
+    } else {
+        struct json_walk walk;
+        root = node_new(arena);
+        json_walk_init(&walk, start, end, depth_max);
+        if (root == NULL || !node_fill(root, &walk, arena)) {
+            *ret_root = NULL;
+            return JSON_OK;
+        }
+        at = walk.at;
+        status = walk.status;
+        if (status == JSON_OK && json_skip_space(at, end) != end) {
+            at = json_skip_space(at, end);
+            status = JSON_BAD;
+        }
+        if (status != JSON_OK) {
+            *ret_offset = (size_t)(at - text.data);
+            return status;
+        }
+    }
+    if (root != NULL) {
+        root->head = text.data;
+        root->lead_size = root->head_size = (uint32_t)(start - text.data);
+        root->value = start;
+        root->value_size = (uint32_t)(at - start);
+        root->tail = at;
+        root->tail_size = (uint32_t)(end - at);
+        root->type = (uint8_t)json_type_of(*start);
+    }
+    *ret_root = root;
+    return JSON_OK;
+}
+
+struct tree_node *
+tree_value(struct slice text, struct arena *arena)
+{
+    struct tree_node *node = text.size > UINT32_MAX ? NULL : node_new(arena);
+    if (node != NULL) {
+        node->value = text.data;
+        node->value_size = (uint32_t)text.size;
+        node->type = (uint8_t)json_type_of(*text.data);
+    }
+    return node;
+}
+
+bool
+tree_open(struct tree_node *node, struct arena *arena)
+{
+    struct json_walk walk;
+    if (node->box != NULL || node->type < JSON_ARRAY) {
+        return true;
+    }
+    json_walk_init(&walk, node->value, node->value + node->value_size, 0);
+    return node_fill(node, &walk, arena);
+}
+
+unsigned
+tree_find(const struct tree_node *object, struct slice name, struct tree_node **ret_first)
+{
+    unsigned count = 0;
+    for (struct tree_node *node = object->box->first; node != NULL; node = node->next) {
+        const char *key = node->head + node->lead_size;
+        bool same = node->escaped
+                        ? json_spells(slice_make(key, node->key_size), name)
+                        : node->key_size == name.size + 2 &&
+                              (name.size == 0 || memcmp(key + 1, name.data, name.size) == 0);
+        if (same) {
+            if (count++ == 1) {
+                break;
+            }
+            *ret_first = node;
+        }
+    }
+    return count;
+}
+
+void
+tree_touch(struct tree_node *container)
+{
+    for (; container != NULL && !container->edited; container = container->parent) {
+        container->edited = true;
+    }
+}
+
+void
+tree_remove(struct tree_node *node)
+{
+    struct tree_node *parent = node->parent;
+    struct tree_box *box = parent->box;
+    tree_touch(parent);
+    if (node->prev == NULL) {
+        box->first = node->next;
+    } else {
+        node->prev->next = node->next;
+    }
+    if (node->next == NULL) {
+        box->last = node->prev;
+    } else {
+        node->next->prev = node->prev;
+    }
+    node->parent = node->prev = node->next = NULL;
+    if (--box->count == 0) {
+        box->inner = slice_make(node->head, node->lead_size);
+        node->head += node->lead_size;
+        node->head_size -= node->lead_size;
+        node->lead_size = 0;
+    }
+}
+
+bool
+tree_insert(struct tree_node *container, struct tree_node *after, struct tree_node *node,
+            struct arena *arena)
+{
+    struct tree_box *box = container->box;
+    if (box->count == 0 && box->inner.size > 0) {
+        size_t size = box->inner.size + node->head_size;
+        char *head = arena_alloc(arena, size);
+        if (head == NULL || size > UINT32_MAX) {
+            return false;
+        }
+        memcpy(head, box->inner.data, box->inner.size);
+        if (node->head_size > 0) {
+            memcpy(head + box->inner.size, node->head, node->head_size);
+        }
+        node->head = head;
+        node->head_size = (uint32_t)size;
+        node->lead_size += (uint32_t)box->inner.size;
+        box->inner.size = 0;
+    }
+    node->parent = container;
+    node->prev = after;
+    node->next = after == NULL ? box->first : after->next;
+    if (node->prev == NULL) {
+        box->first = node;
+    } else {
+        node->prev->next = node;
+    }
+    if (node->next == NULL) {
+        box->last = node;
+    } else {
+        node->next->prev = node;
+    }
+    box->count++;
+    tree_touch(container);
+    return true;
+}
+
+bool
+tree_set_key(struct tree_node *node, struct slice raw, struct arena *arena)
+{
+    size_t colon_size = node->head_size - node->lead_size - node->key_size;
+    size_t size = node->lead_size + raw.size + colon_size;
+    if (size > UINT32_MAX) {
+        return false;
+    }
+    char *head = arena_alloc(arena, size);
+    if (head == NULL) {
+        return false;
+    }
+    if (node->lead_size > 0) {
+        memcpy(head, node->head, node->lead_size);
+    }
+    memcpy(head + node->lead_size, raw.data, raw.size);
+    memcpy(head + node->lead_size + raw.size, node->head + node->lead_size + node->key_size,
+           colon_size);
+    node->head = head;
+    node->head_size = (uint32_t)size;
+    node->key_size = (uint32_t)raw.size;
+    node->escaped = memchr(raw.data, '\\', raw.size) != NULL;
+    tree_touch(node->parent);
+    return true;
+}
+
+void
+tree_set_value(struct tree_node *node, struct slice raw)
+{
+    node->value = raw.data;
+    node->value_size = (uint32_t)raw.size;
+    node->type = (uint8_t)json_type_of(*raw.data);
+    node->box = NULL;
+    node->edited = false;
+    tree_touch(node->parent);
+}
+
+void
+tree_replace(struct tree_node *node, struct tree_node *by)
+{
+    struct tree_box *box = node->parent->box;
+    by->head = node->head;
+    by->head_size = node->head_size;
+    by->lead_size = node->lead_size;
+    by->key_size = node->key_size;
+    by->escaped = node->escaped;
+    by->tail = node->tail;
+    by->tail_size = node->tail_size;
+    by->parent = node->parent;
+    by->prev = node->prev;
+    by->next = node->next;
+    if (by->prev == NULL) {
+        box->first = by;
+    } else {
+        by->prev->next = by;
+    }
+    if (by->next == NULL) {
+        box->last = by;
+    } else {
+        by->next->prev = by;
+    }
+    tree_touch(by->parent);
+    node->parent = node->prev = node->next = NULL;
+    node->head_size = node->lead_size = node->key_size = node->tail_size = 0;
+}
+
+/* --- text ------------------------------------------------------------------------------ */
+
+/*
+ * Write (or, with <out> NULL, measure) the value of <node>; a walk along parents and siblings.
+ */
+static size_t
+value_put(const struct tree_node *top, char *out)
+{
+    size_t size = 0;
+    const struct tree_node *node = top;
+#define PUT(from, count)                                                                       \
+    do {                                                                                       \
+        size_t put_count = (count);                                                            \
+        if (out != NULL && put_count > 0) {                                                    \
+            memcpy(out + size, (from), put_count);                                             \
+        }                                                                                      \
+        size += put_count;                                                                     \
+    } while (0)
+    for (;;) {
+        if (node != top) {
+            PUT(node->head, node->head_size);
+        }
+        if (node->edited) {
+            PUT(node->type == JSON_OBJECT ? "{" : "[", 1);
+            if (node->box->first != NULL) {
+                node = node->box->first;
+                continue;
+            }
+            PUT(node->box->inner.data, node->box->inner.size);
+            PUT(node->type == JSON_OBJECT ? "}" : "]", 1);
+        } else {
+            PUT(node->value, node->value_size);
+        }
+        while (node != top) {
+            PUT(node->tail, node->tail_size);
+            if (node->next != NULL) {
+                PUT(",", 1);
+                node = node->next;
+                break;
+            }
+            node = node->parent;
+            PUT(node->type == JSON_OBJECT ? "}" : "]", 1);
+        }
+        if (node == top) {
+            return size;
+        }
+    }
+#undef PUT
+}
+
+bool
+tree_text(struct tree_node *node, struct arena *arena, struct slice *ret_text)
+{
+    if (!node->edited) {
+        *ret_text = slice_make(node->value, node->value_size);
+        return true;
+    }
+    size_t size = value_put(node, NULL);
+    char *text = arena_alloc(arena, size);
+    if (text == NULL) {
+        return false;
+    }
+    value_put(node, text);
+    *ret_text = slice_make(text, size);
+    return true;
+}
+
+size_t
+tree_full_size(const struct tree_node *node)
+{
+    return node->head_size + value_put(node, NULL) + node->tail_size;
+}
+
+bool
+tree_full_text(struct tree_node *node, struct arena *arena, struct slice *ret_text)
+{
+    size_t size = tree_full_size(node);
+    char *text = arena_alloc(arena, size);
+    if (text == NULL) {
+        return false;
+    }
+    if (node->head_size > 0) {
+        memcpy(text, node->head, node->head_size);
+    }
+    size_t value_size = value_put(node, text + node->head_size);
+    if (node->tail_size > 0) {
+        memcpy(text + node->head_size + value_size, node->tail, node->tail_size);
+    }
+    *ret_text = slice_make(text, size);
+    return true;
+}
+
+/* --- equality -------------------------------------------------------------------------- */
+
+/* Two containers that are being compared, child by child. */
+struct pair {
+    struct pair *up;
+    struct tree_node **a; /* children in comparable order; NULL: along ->next */
+    struct tree_node **b;
+    struct tree_node *next_a;
+    struct tree_node *next_b;
+    size_t index;
+    size_t count;
+};
+
+/* A merge sort: stable. */
+bool
+tree_children(const struct tree_node *object, struct arena *arena,
+              struct tree_node ***ret_children)
+{
+    size_t count = object->box->count;
+    struct tree_node **from = arena_calloc(arena, count, sizeof(struct tree_node *));
+    struct tree_node **to = arena_calloc(arena, count, sizeof(struct tree_node *));
+    if (from == NULL || to == NULL) {
+        return false;
+    }
+    size_t index = 0;
+    for (struct tree_node *node = object->box->first; node != NULL; node = node->next) {
+        from[index++] = node;
+    }
+    for (size_t run = 1; object->type == JSON_OBJECT && run < count; run *= 2) {
+        for (size_t start = 0; start < count; start += 2 * run) {
+            size_t middle = start + run < count ? start + run : count;
+            size_t stop = start + 2 * run < count ? start + 2 * run : count;
+            size_t left = start;
+            size_t right = middle;
+            for (size_t out = start; out < stop; out++) {
+                bool take_right =
+                    left == middle || (right < stop && json_compare(tree_key(from[right]),
+                                                                    tree_key(from[left])) < 0);
+                to[out] = take_right ? from[right++] : from[left++];
+            }
+        }
+        struct tree_node **swap = from;
+        from = to;
+        to = swap;
+    }
+    *ret_children = from;
+    return true;
+}
+
+static bool
+names_equal(const struct tree_node *a, const struct tree_node *b)
+{
+    if (!a->escaped && !b->escaped) {
+        return slice_equal(tree_key(a), tree_key(b));
+    }
+    return json_compare(tree_key(a), tree_key(b)) == 0;
+}
+
+/* Set up the comparison of two containers of the same type and count. NULL without memory. */
+static struct pair *
+pair_new(const struct tree_node *a, const struct tree_node *b, struct pair *up,
+         struct arena *arena)
+{
+    struct pair *pair = arena_calloc(arena, 1, sizeof(*pair));
+    if (pair == NULL) {
+        return NULL;
+    }
+    pair->up = up;
+    pair->count = a->box->count;
+    pair->next_a = a->box->first;
+    pair->next_b = b->box->first;
+    if (a->type == JSON_OBJECT) {
+        const struct tree_node *x = pair->next_a;
+        const struct tree_node *y = pair->next_b;
+        while (x != NULL && names_equal(x, y)) {
+            x = x->next;
+            y = y->next;
+        }
+        if (x != NULL) {
+            if (!tree_children(a, arena, &pair->a) || !tree_children(b, arena, &pair->b)) {
+                return NULL;
+            }
+        }
+    }
+    return pair;
+}
+
+bool
+tree_equal(struct tree_node *a, struct tree_node *b, struct arena *arena, bool *ret_equal)
+{
+    struct pair *top = NULL;
+    *ret_equal = false;
+    for (;;) {
+        struct slice raw_a = slice_make(a->value, a->value_size);
+        struct slice raw_b = slice_make(b->value, b->value_size);
+        if (a->type != b->type) {
+            return true;
+        }
+        if (a->edited || b->edited || !slice_equal(raw_a, raw_b)) {
+            if (a->type >= JSON_ARRAY) {
+                if (!tree_open(a, arena) || !tree_open(b, arena)) {
+                    return false;
+                }
+                if (a->box->count != b->box->count) {
+                    return true;
+                }
+                if ((top = pair_new(a, b, top, arena)) == NULL) {
+                    return false;
+                }
+            } else if (a->type == JSON_NUMBER   ? !decimal_equal(raw_a, raw_b)
+                       : a->type == JSON_STRING ? json_compare(raw_a, raw_b) != 0
+                                                : false) {
+                return true;
+            }
+        }
+        while (top != NULL && top->index == top->count) {
+            top = top->up;
+        }
+        if (top == NULL) {
+            *ret_equal = true;
+            return true;
+        }
+        if (top->a != NULL) {
+            a = top->a[top->index];
+            b = top->b[top->index];
+            if (!names_equal(a, b)) {
+                return true;
+            }
+        } else {
+            a = top->next_a;
+            b = top->next_b;
+            top->next_a = a->next;
+            top->next_b = b->next;
+        }
+        top->index++;
+    }
+}

@@ -1,0 +1,74 @@
+/*
+ * reader - reading a schema document: members by name, and refusals that say where.
+ *
+ * The first refusal wins; after it every function answers false.
+ *
+ * Thread:   owned by one thread at a time.
+ */
+#ifndef PROTO_LENS_READER_H
+#define PROTO_LENS_READER_H
+
+#include "proto/codec/tree.h"
+#include "proto/lens/plan.h"
+
+struct reader {
+    struct arena *arena;
+    struct lens_problem *problem;
+    bool refused;
+};
+
+/* Refuse at <node>; false, for `return reader_refuse(…)`. <node> may be NULL: the document. */
+bool reader_refuse(struct reader *reader, const struct tree_node *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+bool reader_no_memory(struct reader *reader);
+
+/*
+ * Open <node> as an object whose members are among <names> (NULL-terminated), each at most
+ * once; <what> says what it is, in a refusal.
+ */
+bool reader_object(struct reader *reader, struct tree_node *node, const char *what,
+                   const char *const names[]);
+
+/* A member of an opened object, NULL if it has none. */
+struct tree_node *reader_member(const struct tree_node *object, const char *name);
+
+/* Likewise, refused if it has none. */
+bool reader_need(struct reader *reader, struct tree_node *object, const char *name,
+                 struct tree_node **ret_node);
+
+bool reader_string(struct reader *reader, struct tree_node *node, struct slice *ret_text);
+bool reader_boolean(struct reader *reader, struct tree_node *node, bool *ret_value);
+bool reader_integer(struct reader *reader, struct tree_node *node, int64_t min, int64_t max,
+                    int64_t *ret_value);
+bool reader_array(struct reader *reader, struct tree_node *node);
+
+/* A JSON Pointer; "" only where <may_be_empty>. */
+bool reader_path(struct reader *reader, struct tree_node *node, bool may_be_empty,
+                 struct plan_path *ret_path);
+
+/* A plain member name. */
+bool reader_name(struct reader *reader, struct tree_node *node, struct plan_name *ret_name);
+
+/* The text of any value without white space. */
+bool reader_compact(struct reader *reader, struct tree_node *node, struct slice *ret_text);
+
+/*
+ * A text that values share exactly if they are equal (and no object of theirs has a member
+ * twice, which is refused).
+ */
+bool reader_canonical(struct reader *reader, struct tree_node *node, struct slice *ret_text);
+
+/* The steps of one version, at most <limits>.ops of them, nested <limits>.nesting deep. */
+bool reader_steps(struct reader *reader, struct tree_node *array,
+                  const struct plan_limits *limits, struct plan_list *ret_list);
+
+/*
+ * Where the identity members <from> of version v stand in v + 1; refused where a step may not
+ * touch them. <array> holds the steps of <list>.
+ */
+bool reader_carry_identity(struct reader *reader, struct tree_node *array,
+                           const struct plan_list *list, const struct plan_version *from,
+                           struct plan_version *to);
+
+#endif

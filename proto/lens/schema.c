@@ -1,0 +1,498 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <xxhash.h>
+
+#include "proto/lens/reader.h"
+
+/* --- members of the document ----------------------------------------------------------------
+ */
+
+static bool
+read_patterns(struct reader *reader, struct tree_node *array, bool prefixes_only,
+              struct slice **ret_patterns, size_t *ret_count)
+{
+    if (!reader_array(reader, array)) {
+        return false;
+    }
+    struct slice *patterns = arena_calloc(reader->arena, array->box->count, sizeof(*patterns));
+    size_t count = 0;
+    if (patterns == NULL) {
+        return reader_no_memory(reader);
+    }
+    for (struct tree_node *node = tree_first(array); node != NULL; node = node->next) {
+        struct slice text;
+        if (!reader_string(reader, node, &text)) {
+            return false;
+        }
+        if (text.size == 0) {
+            return reader_refuse(reader, node, "a pattern must not be empty");
+        }
+        const char *star = memchr(text.data, '*', text.size);
+        if (prefixes_only && star != NULL && star != text.data + text.size - 1) {
+            return reader_refuse(reader, node,
+                                 "a pattern is an exact name, or a prefix ending in one '*'");
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (slice_equal(patterns[i], text)) {
+                return reader_refuse(reader, node, "a pattern is repeated");
+            }
+        }
+        patterns[count++] = text;
+        if (count > PLAN_PATTERNS_MAX) {
+            return reader_refuse(reader, array, "more than %d patterns", PLAN_PATTERNS_MAX);
+        }
+    }
+    *ret_patterns = patterns;
+    *ret_count = count;
+    return true;
+}
+
+static bool
+read_codec(struct reader *reader, struct tree_node *node)
+{
+    struct slice text;
+    if (node->type == JSON_ARRAY) {
+        return reader_refuse(reader, node, "a list of codecs is not supported yet");
+    }
+    if (!reader_string(reader, node, &text)) {
+        return false;
+    }
+    if (!slice_equal(text, SLICE_OF("json"))) {
+        return reader_refuse(reader, node, "codec '%.*s' is not supported yet",
+                             (int)(text.size < 40 ? text.size : 40), text.data);
+    }
+    return true;
+}
+
+static bool
+read_name(struct reader *reader, struct tree_node *node, struct slice *ret_name)
+{
+    struct slice name;
+    if (!reader_string(reader, node, &name)) {
+        return false;
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        if ((uint8_t)name.data[i] <= ' ' || name.data[i] == 0x7F) {
+            return reader_refuse(reader, node,
+                                 "a schema name must have no blanks or control characters");
+        }
+    }
+    if (name.size == 0 || name.size > PLAN_NAME_SIZE_MAX) {
+        return reader_refuse(reader, node, "a schema name must have 1 to %d bytes",
+                             PLAN_NAME_SIZE_MAX);
+    }
+    *ret_name = name;
+    return true;
+}
+
+static bool
+read_outcome(struct reader *reader, struct tree_node *node, enum lens_outcome *ret_outcome)
+{
+    static const char *const names[] = {
+        [LENS_OUTCOME_ERROR] = "error",
+        [LENS_OUTCOME_MISS] = "miss",
+        [LENS_OUTCOME_RAW] = "raw",
+    };
+    struct slice text;
+    if (!reader_string(reader, node, &text)) {
+        return false;
+    }
+    for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (slice_equal(text, slice_from_string(names[i]))) {
+            *ret_outcome = (enum lens_outcome)i;
+            return true;
+        }
+    }
+    return reader_refuse(reader, node, "must be \"error\", \"miss\" or \"raw\"");
+}
+
+static bool
+read_limits(struct reader *reader, struct tree_node *node, struct plan_limits *limits)
+{
+    static const char *const members[] = {"depth",
+                                          "ops",
+                                          "nesting",
+                                          "output_factor",
+                                          "output_bytes",
+                                          "complement_factor",
+                                          "complement_bytes",
+                                          NULL};
+    static const struct {
+        int64_t min;
+        int64_t max;
+    } ranges[] = {
+        {1, JSON_DEPTH_MAX}, {1, PLAN_OPS_MAX}, {1, PLAN_NESTING_MAX}, {0, 1024},
+        {0, 1LL << 40},      {0, 1024},         {0, 1LL << 40},
+    };
+    if (!reader_object(reader, node, "limits", members)) {
+        return false;
+    }
+    for (size_t i = 0; members[i] != NULL; i++) {
+        struct tree_node *member = reader_member(node, members[i]);
+        int64_t value;
+        if (member == NULL) {
+            continue;
+        }
+        if (!reader_integer(reader, member, ranges[i].min, ranges[i].max, &value)) {
+            return false;
+        }
+        switch (i) {
+        case 0:
+            limits->depth = (unsigned)value;
+            break;
+        case 1:
+            limits->ops = (unsigned)value;
+            break;
+        case 2:
+            limits->nesting = (unsigned)value;
+            break;
+        case 3:
+            limits->output_factor = (size_t)value;
+            break;
+        case 4:
+            limits->output_size = (size_t)value;
+            break;
+        case 5:
+            limits->complement_factor = (size_t)value;
+            break;
+        default:
+            limits->complement_size = (size_t)value;
+        }
+    }
+    return true;
+}
+
+static bool
+read_identity(struct reader *reader, struct tree_node *array, struct lens_schema *schema)
+{
+    struct plan_version *first = &schema->versions[0];
+    if (!reader_array(reader, array) || !reader_canonical(reader, array, &schema->identity)) {
+        return false;
+    }
+    first->identity = arena_calloc(reader->arena, array->box->count, sizeof(*first->identity));
+    if (first->identity == NULL) {
+        return reader_no_memory(reader);
+    }
+    for (struct tree_node *node = tree_first(array); node != NULL; node = node->next) {
+        if (!reader_path(reader, node, false, &first->identity[first->identity_count++])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+read_version(struct reader *reader, struct tree_node *node, struct lens_schema *schema,
+             unsigned version)
+{
+    static const char *const members[] = {"version", "steps", "codec", "inside", NULL};
+    struct tree_node *number;
+    struct tree_node *steps;
+    int64_t value;
+    if (!reader_object(reader, node, "a version", members) ||
+        !reader_need(reader, node, "version", &number)) {
+        return false;
+    }
+    if (!reader_integer(reader, number, 1, PLAN_VERSIONS_MAX, &value)) {
+        return false;
+    }
+    if (value != version) {
+        return reader_refuse(reader, number, "versions are consecutive: expected %u", version);
+    }
+    if (reader_member(node, "inside") != NULL) {
+        return reader_refuse(reader, reader_member(node, "inside"),
+                             "'inside' is not supported yet");
+    }
+    if (reader_member(node, "codec") != NULL &&
+        !read_codec(reader, reader_member(node, "codec"))) {
+        return false;
+    }
+    steps = reader_member(node, "steps");
+    if (version == 1) {
+        return steps == NULL || reader_refuse(reader, steps, "version 1 has no steps");
+    }
+    struct plan_step *step = &schema->steps[version - 2];
+    struct slice *canonical = &schema->versions[version - 1].steps;
+    *canonical = SLICE_OF("[]");
+    if (steps != NULL && (!reader_steps(reader, steps, &schema->limits, &step->list) ||
+                          !reader_canonical(reader, steps, canonical))) {
+        return false;
+    }
+    step->fingerprint = XXH3_64bits(canonical->data, canonical->size);
+    return reader_carry_identity(reader, steps, &step->list, &schema->versions[version - 2],
+                                 &schema->versions[version - 1]);
+}
+
+static bool
+read_versions(struct reader *reader, struct tree_node *array, struct tree_node *identity,
+              struct lens_schema *schema)
+{
+    if (!reader_array(reader, array)) {
+        return false;
+    }
+    size_t count = array->box->count;
+    if (count == 0) {
+        return reader_refuse(reader, array, "a schema needs a version");
+    }
+    if (count > PLAN_VERSIONS_MAX) {
+        return reader_refuse(reader, array, "more than %d versions", PLAN_VERSIONS_MAX);
+    }
+    schema->version_count = (unsigned)count;
+    schema->versions = arena_calloc(reader->arena, count, sizeof(*schema->versions));
+    schema->steps = arena_calloc(reader->arena, count, sizeof(*schema->steps));
+    if (schema->versions == NULL || schema->steps == NULL) {
+        return reader_no_memory(reader);
+    }
+    if (identity != NULL && !read_identity(reader, identity, schema)) {
+        return false;
+    }
+    unsigned version = 1;
+    for (struct tree_node *node = tree_first(array); node != NULL; node = node->next) {
+        if (!read_version(reader, node, schema, version++)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+read_document(struct reader *reader, struct tree_node *root, struct lens_schema *schema)
+{
+    static const char *const members[] = {
+        "schema", "keys",     "except",   "db",       "codec",           "inside",
+        "fields", "strict",   "on_write", "identity", "default_version", "on_untranslatable",
+        "limits", "versions", NULL};
+    static const char *const later[] = {"inside", "fields", "on_write"};
+    struct tree_node *name;
+    struct tree_node *keys;
+    struct tree_node *codec;
+    struct tree_node *versions;
+    struct tree_node *member;
+    int64_t value;
+    if (!reader_object(reader, root, "a schema document", members) ||
+        !reader_need(reader, root, "schema", &name) ||
+        !read_name(reader, name, &schema->name) ||
+        !reader_need(reader, root, "codec", &codec) || !read_codec(reader, codec)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
+        if ((member = reader_member(root, later[i])) != NULL) {
+            return reader_refuse(reader, member, "'%s' is not supported yet", later[i]);
+        }
+    }
+    if (!reader_need(reader, root, "keys", &keys) ||
+        !read_patterns(reader, keys, true, &schema->keys, &schema->key_count)) {
+        return false;
+    }
+    if (schema->key_count == 0) {
+        return reader_refuse(reader, keys, "a schema needs a key pattern");
+    }
+    if ((member = reader_member(root, "except")) != NULL &&
+        !read_patterns(reader, member, false, &schema->excepts, &schema->except_count)) {
+        return false;
+    }
+    if ((member = reader_member(root, "db")) != NULL) {
+        if (!reader_integer(reader, member, 0, INT32_MAX, &value)) {
+            return false;
+        }
+        schema->db = (int)value;
+    }
+    if ((member = reader_member(root, "on_untranslatable")) != NULL &&
+        !read_outcome(reader, member, &schema->outcome)) {
+        return false;
+    }
+    if ((member = reader_member(root, "strict")) != NULL &&
+        !reader_boolean(reader, member, &schema->strict)) {
+        return false;
+    }
+    if ((member = reader_member(root, "limits")) != NULL &&
+        !read_limits(reader, member, &schema->limits)) {
+        return false;
+    }
+    if (!reader_need(reader, root, "versions", &versions) ||
+        !read_versions(reader, versions, reader_member(root, "identity"), schema)) {
+        return false;
+    }
+    if ((member = reader_member(root, "default_version")) != NULL) {
+        if (!reader_integer(reader, member, 1, PLAN_VERSIONS_MAX, &value)) {
+            return false;
+        }
+        if (value > schema->version_count) {
+            return reader_refuse(reader, member, "there is no version %lld", (long long)value);
+        }
+        schema->default_version = (unsigned)value;
+    }
+    return true;
+}
+
+/* --- the schema --------------------------------------------------------------------------- */
+
+static void
+problem_set(struct lens_problem *problem, const char *text)
+{
+    problem->path[0] = '\0';
+    strcpy(problem->text, text);
+}
+
+struct lens_schema *
+lens_schema_new(struct slice json, struct lens_problem *ret_problem)
+{
+    struct lens_schema *schema = calloc(1, sizeof(*schema));
+    struct tree_node *root;
+    size_t offset = 0;
+    if (schema == NULL) {
+        problem_set(ret_problem, "out of memory");
+        return NULL;
+    }
+    arena_init(&schema->arena, 0);
+    schema->db = -1;
+    schema->identity = SLICE_OF("[]");
+    schema->default_version = 1;
+    schema->limits = (struct plan_limits){
+        .depth = 128,
+        .ops = 256,
+        .nesting = 4,
+        .output_factor = 8,
+        .output_size = 64 * 1024,
+        .complement_factor = 4,
+        .complement_size = 64 * 1024,
+    };
+    if (!arena_copy(&schema->arena, json, &schema->json)) {
+        problem_set(ret_problem, "out of memory");
+        goto fail;
+    }
+    enum json_status status = tree_parse(schema->json, 128, &schema->arena, &root, &offset);
+    if (status != JSON_OK || root == NULL) {
+        problem_set(ret_problem, status == JSON_OK     ? "out of memory"
+                                 : status == JSON_DEEP ? "nested too deep"
+                                                       : "not a JSON document");
+        if (status != JSON_OK) {
+            size_t size = strlen(ret_problem->text);
+            snprintf(ret_problem->text + size, LENS_TEXT_SIZE - size, " at byte %zu", offset);
+        }
+        goto fail;
+    }
+    struct reader reader = {.arena = &schema->arena, .problem = ret_problem};
+    if (!read_document(&reader, root, schema)) {
+        goto fail;
+    }
+    return schema;
+fail:
+    lens_schema_free(schema);
+    return NULL;
+}
+
+void
+lens_schema_free(struct lens_schema *schema)
+{
+    if (schema != NULL) {
+        arena_fini(&schema->arena);
+        free(schema);
+    }
+}
+
+bool
+lens_schema_may_follow(const struct lens_schema *old, const struct lens_schema *next,
+                       struct lens_problem *ret_problem)
+{
+    if (!slice_equal(old->name, next->name)) {
+        strcpy(ret_problem->path, "/schema");
+        strcpy(ret_problem->text, "the name of a published schema cannot change");
+        return false;
+    }
+    if (!slice_equal(old->identity, next->identity)) {
+        strcpy(ret_problem->path, "/identity");
+        strcpy(ret_problem->text, "the identity of a published schema cannot change");
+        return false;
+    }
+    for (unsigned i = 0; i < old->version_count; i++) {
+        if (i >= next->version_count) {
+            strcpy(ret_problem->path, "/versions");
+            snprintf(ret_problem->text, LENS_TEXT_SIZE, "published version %u is missing",
+                     i + 1);
+            return false;
+        }
+        if (!slice_equal(old->versions[i].steps, next->versions[i].steps)) {
+            snprintf(ret_problem->path, LENS_PATH_SIZE, "/versions/%u/steps", i);
+            snprintf(ret_problem->text, LENS_TEXT_SIZE,
+                     "the steps of published version %u cannot change", i + 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+struct slice
+lens_schema_json(const struct lens_schema *schema)
+{
+    return schema->json;
+}
+
+struct slice
+lens_schema_name(const struct lens_schema *schema)
+{
+    return schema->name;
+}
+
+size_t
+lens_schema_key_count(const struct lens_schema *schema)
+{
+    return schema->key_count;
+}
+
+struct slice
+lens_schema_key(const struct lens_schema *schema, size_t index)
+{
+    return schema->keys[index];
+}
+
+size_t
+lens_schema_except_count(const struct lens_schema *schema)
+{
+    return schema->except_count;
+}
+
+struct slice
+lens_schema_except(const struct lens_schema *schema, size_t index)
+{
+    return schema->excepts[index];
+}
+
+int
+lens_schema_db(const struct lens_schema *schema)
+{
+    return schema->db;
+}
+
+unsigned
+lens_schema_version_count(const struct lens_schema *schema)
+{
+    return schema->version_count;
+}
+
+unsigned
+lens_schema_default_version(const struct lens_schema *schema)
+{
+    return schema->default_version;
+}
+
+enum lens_outcome
+lens_schema_outcome(const struct lens_schema *schema)
+{
+    return schema->outcome;
+}
+
+bool
+lens_schema_strict(const struct lens_schema *schema)
+{
+    return schema->strict;
+}
+
+bool
+lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body)
+{
+    size_t offset;
+    (void)version;
+    return json_check(body, schema->limits.depth, &offset) == JSON_OK;
+}
