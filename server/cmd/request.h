@@ -19,6 +19,8 @@
 struct registry;        /* server/schema/registry.h: one immutable epoch of schemas, releases */
 struct registry_holder; /* the current epoch, its file, and how epochs change */
 struct quarantine;      /* server/schema/quarantine.h */
+struct mapping;         /* server/schema/mapping.h: releases of listeners and databases */
+struct value_state;     /* server/cmd/value.c */
 struct slowlog;         /* server/cmd/slowlog.h */
 struct server;
 
@@ -42,6 +44,7 @@ struct request {
     bool is_in_exec; /* inside EXEC: locks are held for the whole of it */
     bool all_locked; /* every shard is locked: pass on to keyspace_scan() and the like */
     bool is_parked;  /* set by a handler that will answer later: request_park() */
+    struct value_state *value_state; /* value.c's own, in <arena>; NULL to begin with */
 };
 
 typedef void command_handler(struct request *request);
@@ -96,6 +99,7 @@ struct server {
     struct config *config;
     struct keyspace *keyspace;
     struct registry_holder *registries;
+    struct mapping *mapping;
     struct quarantine *quarantine;
     struct slowlog *slowlog;
     struct directory **directories; /* one per worker */
@@ -112,6 +116,9 @@ struct server {
     uint64_t (*connection_count)(struct server *server);
     void (*wake_workers)(struct server *server, void (*on_all_passed)(void *context),
                          void *context);
+    /* Run <work> on a pool thread, then <after> on a thread that may call the above. */
+    void (*run_blocking)(struct server *server, void (*work)(void *context),
+                         void (*after)(void *context), void *context);
     void *net; /* net/'s own */
 };
 

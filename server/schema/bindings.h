@@ -1,9 +1,15 @@
 /*
  * bindings - which version of each schema a connection speaks.
  *
- * Per schema, the first that names it: SCHEMA USE; a release, of the user of AUTH/HELLO, else of
- * the client name, else of the listener, else of the database number; the default version.
- * Resolved when first asked in an epoch, then one array access.
+ * Per schema, the first that names it: SCHEMA USE; a release, of the user of AUTH/HELLO, else
+ * of the client name, else of the listener, else of the database number; the default version.
+ * Resolved when first asked in an epoch, then one array access. A release that is named but not
+ * defined (any more) makes the schemas that nothing before it names unusable: no connection
+ * silently speaks the default version. That is: any user but "default", any listener's or
+ * database's release; of client names those of a known application ("x@" of "x@y"), and those
+ * that were a release when last resolved.
+ *
+ * Resolved bindings count as a connection in the usage (usage.h) of each schema.
  *
  * Thread:   owned by the session's worker.
  */
@@ -12,9 +18,14 @@
 
 #include "server/schema/registry.h"
 
+#include <limits.h>
+
 struct bindings;
 
 enum { BINDINGS_RAW = 0 }; /* the version number that stands for SCHEMA USE name RAW */
+
+/* Not a version: the release that should say it is not defined. bindings_missing() names it. */
+#define BINDINGS_NO_RELEASE UINT_MAX
 
 /* What a session says of itself; slices borrowed for the call. */
 struct bindings_source {
@@ -27,7 +38,8 @@ struct bindings_source {
 struct bindings *bindings_new(void);
 void bindings_free(struct bindings *bindings); /* takes NULL */
 
-/* SCHEMA USE name version, or BINDINGS_RAW; survives epochs by schema name. False: no memory. */
+/* SCHEMA USE name version, or BINDINGS_RAW; survives epochs by schema name. False: no memory.
+ */
 bool bindings_use(struct bindings *bindings, struct slice schema_name, unsigned version);
 void bindings_clear(struct bindings *bindings); /* RESET: forgets SCHEMA USE */
 
@@ -39,8 +51,14 @@ bool bindings_are_current(const struct bindings *bindings, const struct registry
 bool bindings_resolve(struct bindings *bindings, const struct registry *registry,
                       const struct bindings_source *source);
 
-/* The version spoken of <schema>, BINDINGS_RAW included; current bindings only. O(1). */
+/*
+ * The version spoken of <schema>, BINDINGS_RAW and BINDINGS_NO_RELEASE included; current
+ * bindings only. It may be beyond the schema's versions after SCHEMA PUT ... FORCE. O(1).
+ */
 unsigned bindings_version(const struct bindings *bindings,
                           const struct registry_schema *schema);
+
+/* The release that was not defined when the bindings were resolved; empty: all are. */
+struct slice bindings_missing(const struct bindings *bindings);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * registry - the schemas and releases in force: immutable epochs, swapped whole.
  *
- * A worker takes the current epoch once per turn (or per EXEC) and uses it unlocked; an old epoch
- * is freed when every worker has passed a turn since the swap (server->wake_workers). The
+ * A worker takes the current epoch once per turn (or per EXEC) and uses it unlocked; an old
+ * epoch is freed when every worker has passed a turn since the swap (server->wake_workers). The
  * registry survives a restart in `segue-registry` in `dir`: checksummed (XXH3), replaced
  * atomically (write, fsync, rename, fsync of the directory).
  *
@@ -14,6 +14,7 @@
 #include "proto/base/buffer.h"
 #include "proto/lens.h"
 
+struct usage;
 struct registry;        /* one epoch */
 struct registry_holder; /* the current epoch and its file */
 
@@ -23,11 +24,12 @@ struct registry_schema {
     uint32_t index;
     uint32_t base_version; /* the default version at the first SCHEMA PUT */
     const struct lens_schema *lens;
+    struct usage *usage; /* server/schema/usage.h; outlives the epoch where referenced */
 };
 
 /*
- * Load the registry file of <directory>, or start empty where there is none. NULL with a message
- * for people in <ret_error> when it cannot be read or fails its checksum.
+ * Load the registry file of <directory>, or start empty where there is none. NULL with a
+ * message for people in <ret_error> when it cannot be read or fails its checksum.
  */
 struct registry_holder *registry_open(const char *directory, struct buffer *ret_error);
 void registry_close(struct registry_holder *holder); /* takes NULL */
@@ -38,8 +40,7 @@ const struct registry *registry_current(const struct registry_holder *holder);
 uint64_t registry_epoch(const struct registry *registry); /* 1, 2, 3 ... */
 bool registry_is_empty(const struct registry *registry);  /* no schemas: nothing to match */
 size_t registry_schema_count(const struct registry *registry);
-const struct registry_schema *registry_schema_at(const struct registry *registry,
-                                                 size_t index);
+const struct registry_schema *registry_schema_at(const struct registry *registry, size_t index);
 const struct registry_schema *registry_schema_by_name(const struct registry *registry,
                                                       struct slice name);
 const struct registry_schema *registry_schema_by_id(const struct registry *registry,
@@ -56,5 +57,43 @@ const struct release *registry_release(const struct registry *registry, struct s
 unsigned release_version(const struct release *release, uint32_t schema_index);
 /* Some release of the same application ("x@" of "x@y") is defined. */
 bool registry_has_application(const struct registry *registry, struct slice name);
+
+size_t registry_release_count(const struct registry *registry); /* in order of their names */
+const struct release *registry_release_at(const struct registry *registry, size_t index);
+struct slice release_name(const struct release *release);
+
+/*
+ * Changes. Each builds the next epoch, writes it to disk and swaps it in. They block
+ * (compiling, fsync, a mutex that serializes them), so they run on a pool thread
+ * (server->run_blocking). False with the whole error reply (without '-') in <ret_error>;
+ * nothing changed then. True with the epoch that was replaced in *ret_old, NULL where nothing
+ * had to change: to be handed to registry_retire() when every worker has passed a turn.
+ */
+enum {
+    REGISTRY_SCHEMAS_MAX = 1024,
+    REGISTRY_RELEASES_MAX = 4096,
+    REGISTRY_NAME_SIZE_MAX = 256, /* of a release */
+};
+
+bool registry_put(struct registry_holder *holder, struct slice json, bool force,
+                  const struct registry **ret_old, struct buffer *ret_error);
+
+/* <may_delete> (NULL: always) looks at what lives of the schema, and says what is in the way.
+ */
+typedef bool registry_may_delete(void *context, const struct registry_schema *schema,
+                                 struct buffer *ret_error);
+bool registry_delete(struct registry_holder *holder, struct slice name,
+                     registry_may_delete *may_delete, void *context,
+                     const struct registry **ret_old, struct buffer *ret_error);
+
+/* Replaces the release whole. <names>[i] is spoken as <versions>[i]. */
+bool registry_release_set(struct registry_holder *holder, struct slice name,
+                          const struct slice *names, const unsigned *versions, size_t count,
+                          const struct registry **ret_old, struct buffer *ret_error);
+bool registry_release_delete(struct registry_holder *holder, struct slice name,
+                             const struct registry **ret_old, struct buffer *ret_error);
+
+/* Free an epoch that no worker can hold any more. */
+void registry_retire(struct registry_holder *holder, const struct registry *old);
 
 #endif
