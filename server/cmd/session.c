@@ -25,11 +25,11 @@ set_text(struct session *session, char **field, struct slice text)
     return SESSION_TEXT_SET;
 }
 
-static bool
-is_printable(struct slice text)
+bool
+session_is_name(struct slice name)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < 0x21 || text.data[i] > 0x7e) {
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] < 0x21 || name.data[i] > 0x7e) {
             return false;
         }
     }
@@ -39,7 +39,7 @@ is_printable(struct slice text)
 static enum session_text
 set_printable(struct session *session, char **field, struct slice text)
 {
-    return is_printable(text) ? set_text(session, field, text) : SESSION_TEXT_REFUSED;
+    return session_is_name(text) ? set_text(session, field, text) : SESSION_TEXT_REFUSED;
 }
 
 enum session_text

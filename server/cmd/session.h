@@ -67,6 +67,7 @@ enum session_text { SESSION_TEXT_SET, SESSION_TEXT_REFUSED, SESSION_TEXT_NO_MEMO
  * and libraries are printable ASCII without blanks, anything else is REFUSED. By the owner
  * only.
  */
+bool session_is_name(struct slice name); /* such a text, or "" */
 enum session_text session_set_name(struct session *session, struct slice name);
 enum session_text session_set_library_name(struct session *session, struct slice name);
 enum session_text session_set_library_version(struct session *session, struct slice version);

@@ -417,6 +417,9 @@ config_match(struct config *config, struct slice pattern,
 static const char *
 refuse_set(const struct candidate *candidate)
 {
+    if (!(directives[candidate->index].flags & MUTABLE)) {
+        return "can't set immutable config";
+    }
     if (candidate->index == CONFIG_APPENDONLY && candidate->number != 0) {
         return "persistence is not there yet";
     }
@@ -429,10 +432,6 @@ prepare_set(struct candidate *candidate, const struct config *config, size_t ind
             struct slice value, struct buffer *ret_error)
 {
     *candidate = (struct candidate){.index = index};
-    if (!(directives[index].flags & MUTABLE)) {
-        buffer_append_string(ret_error, "can't set immutable config");
-        return false;
-    }
     struct words words = {.items = &value, .count = 1};
     bool is_split = directives[index].type == CONFIG_TYPE_LIMITS;
     if (is_split && words_init(&words, value) != WORDS_READY) {
