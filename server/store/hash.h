@@ -41,4 +41,8 @@ void hash_random(const struct hash *hash, uint64_t random, struct slice *ret_fie
 bool hash_is_packed(const struct hash *hash); /* OBJECT ENCODING: listpack or hashtable */
 size_t hash_memory(const struct hash *hash);
 
+/* hash-max-listpack-entries and -value, for all hashes from now on; 128 and 64 until called.
+ * What is packed stays so until its next change beyond them. Any thread. */
+void hash_set_limits(uint32_t count_max, uint32_t size_max);
+
 #endif

@@ -170,6 +170,17 @@ uint64_t keyspace_scan(struct keyspace *keyspace, uint32_t db, uint64_t cursor, 
                        int64_t now_ms, bool all_locked, keyspace_on_entry *on_entry,
                        void *context);
 
+/*
+ * Sweep like keyspace_scan() over string entries that carry no schema: where <on_retag> says
+ * true, the entry carries the schema and version it stored from then on (its bytes, expiry and
+ * clock stay, watchers see nothing, the revision changes). *cursor moves on, to 0 at the end.
+ * False without memory: *cursor stays, what was tagged stays so.
+ */
+typedef bool keyspace_on_retag(void *context, const struct entry *entry, uint32_t *ret_schema,
+                               uint32_t *ret_version);
+bool keyspace_retag(struct keyspace *keyspace, uint32_t db, uint64_t *cursor, size_t count,
+                    int64_t now_ms, keyspace_on_retag *on_retag, void *context);
+
 /* Any live key of <db>, about uniformly; appended to <ret_name>. False when there is none.
  * Bounded effort; <random> is the caller's. */
 bool keyspace_random(struct keyspace *keyspace, uint32_t db, uint64_t random, int64_t now_ms,

@@ -1,0 +1,388 @@
+#include "server/store/entry.h"
+
+#include "proto/base/check.h"
+#include "server/store/hash_life.h"
+#include "server/store/memory.h"
+
+#include <xxhash.h>
+
+enum {
+    FLAGS_MASK = 0xff,
+    CLOCK_SHIFT = 8,
+    FIXED_SIZE = sizeof(struct entry),
+    EXPIRY_SIZE = 8,
+    SCHEMA_SIZE = 8,
+    COMPLEMENT_SIZE = 4,
+    SHORT_KEY_MAX = UINT8_MAX,
+    SMALL_FIELDS_MAX = 256,
+};
+
+/* Where the key's size lies, by flags. */
+#define HEAD(flags)                                                                            \
+    (uint8_t)(FIXED_SIZE + ((flags)&ENTRY_HAS_EXPIRY ? EXPIRY_SIZE : 0) +                      \
+              ((flags)&ENTRY_IS_HASH ? sizeof(struct hash) : 0) +                              \
+              ((flags)&ENTRY_HAS_SCHEMA ? SCHEMA_SIZE : 0) +                                   \
+              ((flags)&ENTRY_HAS_COMPLEMENT ? COMPLEMENT_SIZE : 0))
+static const uint8_t heads[16] = {
+    HEAD(0), HEAD(1), HEAD(2),  HEAD(3),  HEAD(4),  HEAD(5),  HEAD(6),  HEAD(7),
+    HEAD(8), HEAD(9), HEAD(10), HEAD(11), HEAD(12), HEAD(13), HEAD(14), HEAD(15),
+};
+
+/* A dead entry's link lies over its expiry or what comes there. */
+struct dead {
+    struct entry entry;
+    struct entry *next;
+};
+
+static char *
+at(struct entry *entry, size_t offset)
+{
+    return (char *)entry + offset;
+}
+
+static const char *
+at_const(const struct entry *entry, size_t offset)
+{
+    return (const char *)entry + offset;
+}
+
+static uint32_t
+flags_of(const struct entry *entry)
+{
+    return entry->word & FLAGS_MASK;
+}
+
+static size_t
+head_size(uint32_t flags)
+{
+    return heads[flags & 15];
+}
+
+static size_t
+key_offset(uint32_t flags)
+{
+    return head_size(flags) + (flags & ENTRY_LONG_KEY ? 4 : 1);
+}
+
+static size_t
+schema_offset(uint32_t flags)
+{
+    return FIXED_SIZE + (flags & ENTRY_HAS_EXPIRY ? EXPIRY_SIZE : 0);
+}
+
+static uint32_t
+complement_size(const struct entry *entry)
+{
+    uint32_t size = 0;
+    uint32_t flags = flags_of(entry);
+    if (flags & ENTRY_HAS_COMPLEMENT)
+        memcpy(&size, at_const(entry, head_size(flags) - COMPLEMENT_SIZE), sizeof(size));
+    return size;
+}
+
+struct slice
+entry_key(const struct entry *entry)
+{
+    uint32_t flags = flags_of(entry);
+    const char *size_at = at_const(entry, head_size(flags));
+    if (__builtin_expect((flags & ENTRY_LONG_KEY) == 0, 1))
+        return slice_make(size_at + 1, (unsigned char)*size_at);
+    uint32_t size;
+    memcpy(&size, size_at, sizeof(size));
+    return slice_make(size_at + 4, size);
+}
+
+static size_t
+complement_offset(const struct entry *entry)
+{
+    return key_offset(flags_of(entry)) + entry_key(entry).size;
+}
+
+enum entry_type
+entry_type(const struct entry *entry)
+{
+    return flags_of(entry) & ENTRY_IS_HASH ? ENTRY_HASH : ENTRY_STRING;
+}
+
+int64_t
+entry_expiry_ms(const struct entry *entry)
+{
+    int64_t expiry_ms = KEYSPACE_EXPIRY_NONE;
+    if (flags_of(entry) & ENTRY_HAS_EXPIRY)
+        memcpy(&expiry_ms, at_const(entry, FIXED_SIZE), sizeof(expiry_ms));
+    return expiry_ms;
+}
+
+bool
+entry_set_expiry(struct entry *entry, int64_t expiry_ms)
+{
+    if ((flags_of(entry) & ENTRY_HAS_EXPIRY) == 0)
+        return expiry_ms == KEYSPACE_EXPIRY_NONE;
+    memcpy(at(entry, FIXED_SIZE), &expiry_ms, sizeof(expiry_ms));
+    return true;
+}
+
+uint32_t
+entry_schema(const struct entry *entry)
+{
+    uint16_t schema = 0;
+    uint32_t flags = flags_of(entry);
+    if (flags & ENTRY_HAS_SCHEMA)
+        memcpy(&schema, at_const(entry, schema_offset(flags)), sizeof(schema));
+    return schema;
+}
+
+uint32_t
+entry_version(const struct entry *entry)
+{
+    uint16_t version = 0;
+    uint32_t flags = flags_of(entry);
+    if (flags & ENTRY_HAS_SCHEMA)
+        memcpy(&version, at_const(entry, schema_offset(flags) + 2), sizeof(version));
+    return version;
+}
+
+bool
+entry_has_complement(const struct entry *entry)
+{
+    return (flags_of(entry) & ENTRY_HAS_COMPLEMENT) != 0;
+}
+
+void
+entry_value(const struct entry *entry, struct value *ret_value)
+{
+    CHECK(entry_type(entry) == ENTRY_STRING);
+    size_t offset = complement_offset(entry);
+    uint32_t size = complement_size(entry);
+    ret_value->complement = slice_make(at_const(entry, offset), size);
+    ret_value->body = slice_make(at_const(entry, offset + size), entry->size);
+    ret_value->schema = entry_schema(entry);
+    ret_value->version = entry_version(entry);
+}
+
+struct hash *
+entry_hash(const struct entry *entry)
+{
+    CHECK(entry_type(entry) == ENTRY_HASH);
+    union {
+        const char *borrowed;
+        struct hash *hash;
+    } cast = {at_const(entry, FIXED_SIZE + EXPIRY_SIZE)};
+    return cast.hash;
+}
+
+uint64_t
+entry_revision(const struct entry *entry)
+{
+    uint32_t flags = flags_of(entry);
+    if (flags & ENTRY_IS_HASH)
+        return entry->size;
+    if (flags & ENTRY_HAS_SCHEMA) {
+        uint32_t revision;
+        memcpy(&revision, at_const(entry, schema_offset(flags) + 4), sizeof(revision));
+        return revision;
+    }
+    struct value value;
+    entry_value(entry, &value);
+    return XXH3_64bits(value.body.data, value.body.size);
+}
+
+void
+entry_set_revision(struct entry *entry, uint32_t revision)
+{
+    uint32_t flags = flags_of(entry);
+    if (flags & ENTRY_IS_HASH)
+        entry->size = revision;
+    else if (flags & ENTRY_HAS_SCHEMA)
+        memcpy(at(entry, schema_offset(flags) + 4), &revision, sizeof(revision));
+}
+
+size_t
+entry_memory(const struct entry *entry)
+{
+    size_t size = memory_size(entry);
+    return entry_type(entry) == ENTRY_HASH ? size + hash_memory(entry_hash(entry)) : size;
+}
+
+uint32_t
+entry_clock(const struct entry *entry)
+{
+    return entry->word >> CLOCK_SHIFT;
+}
+
+void
+entry_touch(struct entry *entry, uint32_t clock)
+{
+    clock &= ENTRY_CLOCK_MASK;
+    /* Compared first: an unwritten line stays shared among cores. */
+    if (entry_clock(entry) != clock)
+        entry->word = flags_of(entry) | clock << CLOCK_SHIFT;
+}
+
+int64_t
+entry_idle_s(const struct entry *entry, int64_t now_ms)
+{
+    return (now_ms / 1000 - entry_clock(entry)) & ENTRY_CLOCK_MASK;
+}
+
+static uint32_t
+flags_for(const struct value *value, bool has_expiry)
+{
+    return (has_expiry ? (uint32_t)ENTRY_HAS_EXPIRY : 0) |
+           (value->schema != 0 ? (uint32_t)ENTRY_HAS_SCHEMA : 0) |
+           (value->complement.size != 0 ? (uint32_t)ENTRY_HAS_COMPLEMENT : 0);
+}
+
+static void
+copy(char *to, struct slice from)
+{
+    if (from.size != 0)
+        memmove(to, from.data, from.size);
+}
+
+/* Everything but flags, clock and key, which decide the layout. */
+static void
+write_value(struct entry *entry, const struct value *value, int64_t expiry_ms,
+            uint32_t revision)
+{
+    uint32_t flags = flags_of(entry);
+    size_t offset = complement_offset(entry);
+    copy(at(entry, offset), value->complement);
+    copy(at(entry, offset + value->complement.size), value->body);
+    entry->size = (uint32_t)value->body.size;
+    if (flags & ENTRY_HAS_EXPIRY)
+        memcpy(at(entry, FIXED_SIZE), &expiry_ms, sizeof(expiry_ms));
+    if (flags & ENTRY_HAS_SCHEMA) {
+        uint16_t pair[2] = {(uint16_t)value->schema, (uint16_t)value->version};
+        memcpy(at(entry, schema_offset(flags)), pair, sizeof(pair));
+        memcpy(at(entry, schema_offset(flags) + 4), &revision, sizeof(revision));
+    }
+    if (flags & ENTRY_HAS_COMPLEMENT) {
+        uint32_t size = (uint32_t)value->complement.size;
+        memcpy(at(entry, head_size(flags) - COMPLEMENT_SIZE), &size, sizeof(size));
+    }
+}
+
+static void
+check_value(const struct value *value)
+{
+    CHECK(value->body.size <= UINT32_MAX && value->complement.size <= UINT32_MAX);
+    CHECK(value->schema <= UINT16_MAX && value->version <= UINT16_MAX);
+}
+
+static struct entry *
+entry_new(struct slice key, uint32_t flags, size_t value_size, uint32_t clock)
+{
+    CHECK(key.size <= UINT32_MAX);
+    if (key.size > SHORT_KEY_MAX)
+        flags |= ENTRY_LONG_KEY;
+    size_t size = key_offset(flags) + key.size + value_size;
+    struct entry *entry = memory_alloc(size < sizeof(struct dead) ? sizeof(struct dead) : size);
+    if (entry == NULL)
+        return NULL;
+    entry->size = 0;
+    entry->word = flags | (clock & ENTRY_CLOCK_MASK) << CLOCK_SHIFT;
+    uint32_t key_size = (uint32_t)key.size;
+    if (flags & ENTRY_LONG_KEY)
+        memcpy(at(entry, head_size(flags)), &key_size, sizeof(key_size));
+    else
+        *at(entry, head_size(flags)) = (char)key_size;
+    copy(at(entry, key_offset(flags)), key);
+    return entry;
+}
+
+struct entry *
+entry_new_string(struct slice key, const struct value *value, int64_t expiry_ms,
+                 uint32_t revision, uint32_t clock)
+{
+    check_value(value);
+    struct entry *entry = entry_new(key, flags_for(value, expiry_ms != KEYSPACE_EXPIRY_NONE),
+                                    value->body.size + value->complement.size, clock);
+    if (entry != NULL)
+        write_value(entry, value, expiry_ms, revision);
+    return entry;
+}
+
+struct entry *
+entry_new_hash(struct slice key, struct hash *hash, int64_t expiry_ms, uint32_t revision,
+               uint32_t clock)
+{
+    struct entry *entry = entry_new(key, ENTRY_IS_HASH | ENTRY_HAS_EXPIRY, 0, clock);
+    if (entry == NULL)
+        return NULL;
+    entry->size = revision;
+    memcpy(at(entry, FIXED_SIZE), &expiry_ms, sizeof(expiry_ms));
+    *entry_hash(entry) = *hash;
+    hash_init(hash);
+    return entry;
+}
+
+static bool
+lies_in(struct slice slice, const struct entry *entry, size_t size)
+{
+    uintptr_t start = (uintptr_t)entry;
+    return (uintptr_t)slice.data < start + size && (uintptr_t)slice.data + slice.size > start;
+}
+
+bool
+entry_overwrite(struct entry *entry, const struct value *value, int64_t expiry_ms,
+                uint32_t revision)
+{
+    check_value(value);
+    uint32_t flags = flags_of(entry);
+    bool has_expiry = (flags & ENTRY_HAS_EXPIRY) != 0;
+    if (!has_expiry && expiry_ms != KEYSPACE_EXPIRY_NONE)
+        return false;
+    if ((flags & ~(uint32_t)ENTRY_LONG_KEY) != flags_for(value, has_expiry))
+        return false;
+    size_t held = memory_size(entry);
+    size_t size = complement_offset(entry) + value->complement.size + value->body.size;
+    if (size > held || held - size > 16 + held / 8)
+        return false;
+    /* Two pieces that may overlap their own old places cannot both be moved safely. */
+    if (value->complement.size != 0 &&
+        (lies_in(value->complement, entry, held) || lies_in(value->body, entry, held)))
+        return false;
+    write_value(entry, value, expiry_ms, revision);
+    return true;
+}
+
+void
+entry_list_push(struct entry_list *list, struct entry *entry)
+{
+    memcpy(at(entry, offsetof(struct dead, next)), &list->first, sizeof(list->first));
+    list->first = entry;
+}
+
+struct entry *
+entry_list_pop(struct entry_list *list)
+{
+    struct entry *entry = list->first;
+    if (entry != NULL)
+        memcpy(&list->first, at(entry, offsetof(struct dead, next)), sizeof(list->first));
+    return entry;
+}
+
+bool
+entry_is_large(const struct entry *entry)
+{
+    return entry_type(entry) == ENTRY_HASH && hash_size(entry_hash(entry)) > SMALL_FIELDS_MAX;
+}
+
+bool
+entry_free_some(struct entry *entry, size_t *budget)
+{
+    if (entry_type(entry) == ENTRY_HASH && hash_free_some(entry_hash(entry), budget))
+        return true;
+    *budget -= *budget > 0;
+    memory_free(entry);
+    return false;
+}
+
+void
+entry_free(struct entry *entry)
+{
+    size_t budget = SIZE_MAX;
+    if (entry != NULL)
+        (void)entry_free_some(entry, &budget);
+}

@@ -1,0 +1,84 @@
+/*
+ * entry - one key with its value, in one allocation.
+ *
+ *   | body size or revision : 4 | flags : 1, clock : 3 | expiry : 8 ? |
+ *   string: | schema : 2, version : 2, revision : 4 ? | complement size : 4 ? |
+ *   hash:   | struct hash |
+ *   | key size : 1 or 4 | key | complement | body |
+ *
+ * What is marked ? is there only where needed; the flags say so, and the place of the key
+ * follows from them. An expiry, once there, stays (as KEYSPACE_EXPIRY_NONE) until the entry is
+ * replaced; a hash always has one, because it cannot move while others hold its struct hash.
+ *
+ * Revision: a number from the shard's counter, 32 bits, for hashes and for strings with a
+ * schema. A plain string stores none: its revision is a hash of its bytes, so a value that was
+ * changed and changed back counts as unchanged, which is what those who compare want to know.
+ *
+ * Thread:   under the lock of the key's shard.
+ * Invariants: an allocation has room for a link at offset 8 once the entry is dead.
+ */
+#ifndef SERVER_STORE_ENTRY_H
+#define SERVER_STORE_ENTRY_H
+
+#include "server/store/keyspace.h"
+
+enum {
+    ENTRY_IS_HASH = 1,
+    ENTRY_HAS_EXPIRY = 2,
+    ENTRY_HAS_SCHEMA = 4,
+    ENTRY_HAS_COMPLEMENT = 8,
+    ENTRY_LONG_KEY = 16,
+};
+
+enum { ENTRY_CLOCK_MASK = 0xffffff }; /* seconds, modulo 194 days */
+
+struct entry {
+    uint32_t size; /* of the body; a hash's revision */
+    uint32_t word; /* flags, and the access clock from bit 8 on */
+};
+
+/* The access clock, in seconds; what is set may be wider and is cut. */
+uint32_t entry_clock(const struct entry *entry);
+void entry_touch(struct entry *entry, uint32_t clock);
+
+/* NULL without memory. The bytes are copied. */
+struct entry *entry_new_string(struct slice key, const struct value *value, int64_t expiry_ms,
+                               uint32_t revision, uint32_t clock);
+
+/* A hash entry that takes over *hash, which is left empty. */
+struct entry *entry_new_hash(struct slice key, struct hash *hash, int64_t expiry_ms,
+                             uint32_t revision, uint32_t clock);
+
+/*
+ * Write another value into <entry> where it is: false, unchanged, when it does not fit or would
+ * waste much of the allocation. The bytes may lie in the entry.
+ */
+bool entry_overwrite(struct entry *entry, const struct value *value, int64_t expiry_ms,
+                     uint32_t revision);
+
+/* Set the expiry where the entry has room for one; false: it has none. */
+bool entry_set_expiry(struct entry *entry, int64_t expiry_ms);
+
+/* Schema, version and complement size without the rest of entry_value(). */
+uint32_t entry_schema(const struct entry *entry);
+uint32_t entry_version(const struct entry *entry);
+bool entry_has_complement(const struct entry *entry);
+
+void entry_set_revision(struct entry *entry, uint32_t revision); /* where it stores one */
+
+/* Dead entries in a list, newest first. */
+struct entry_list {
+    struct entry *first;
+};
+void entry_list_push(struct entry_list *list, struct entry *entry);
+struct entry *entry_list_pop(struct entry_list *list); /* NULL: empty */
+
+/* More is freed with it than should be in one go: a hash of many fields. */
+bool entry_is_large(const struct entry *entry);
+
+/* Free a dead entry. Of a hash at most *budget fields, which are taken off it: true while more
+ * remains. */
+bool entry_free_some(struct entry *entry, size_t *budget);
+void entry_free(struct entry *entry); /* all of it; takes NULL */
+
+#endif

@@ -1,0 +1,203 @@
+#include "server/store/partition.h"
+
+#include "proto/base/check.h"
+#include "server/store/hash_life.h"
+#include "server/store/memory.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+uint64_t
+partition_hash(struct slice name, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(name.data, name.size, seed);
+}
+
+static uint64_t
+item_hash(const void *item, uint64_t seed)
+{
+    return partition_hash(entry_key(item), seed);
+}
+
+static void
+update_memory(struct partition *partition)
+{
+    counter_set(&partition->memory_size,
+                counter_get(&partition->entries_size) + partition->table.memory +
+                    census_memory(&partition->census) + memory_size(partition->spare));
+}
+
+void
+partition_init(struct partition *partition, uint64_t seed)
+{
+    *partition = (struct partition){.spare = NULL};
+    table_init(&partition->table, item_hash, seed);
+}
+
+void
+partition_fini(struct partition *partition)
+{
+    size_t size = 0;
+    struct detached *detached = partition_detach(partition, &size);
+    if (detached != NULL) {
+        size_t budget = SIZE_MAX;
+        CHECK(!detached_free_some(detached, &budget, NULL, &size));
+    }
+    memory_free(partition->spare);
+    census_fini(&partition->census);
+}
+
+void **
+partition_find(const struct partition *partition, const struct key *key)
+{
+    struct table_probe probe;
+    void **slot = table_probe_first(&partition->table, key->hash, &probe);
+    while (slot != NULL && !slice_equal(entry_key(*slot), key->name))
+        slot = table_probe_next(&probe);
+    return slot;
+}
+
+bool
+partition_reserve(struct partition *partition, uint32_t schema, uint32_t version)
+{
+    if (schema == 0)
+        return true;
+    bool reserved = census_reserve(&partition->census, schema, version);
+    update_memory(partition);
+    return reserved;
+}
+
+static void
+count(struct partition *partition, struct entry *entry, int sign)
+{
+    int64_t expiry_ms = entry_expiry_ms(entry);
+    if (expiry_ms != KEYSPACE_EXPIRY_NONE) {
+        counter_add(&partition->expiring, (uint64_t)(int64_t)sign);
+        counter_add(&partition->expiry_sum,
+                    (uint64_t)(sign * (expiry_ms >> PARTITION_EXPIRY_SHIFT)));
+    }
+    uint32_t schema = entry_schema(entry);
+    if (schema != 0)
+        census_add(&partition->census, schema, entry_version(entry), sign,
+                   entry_has_complement(entry) ? sign : 0);
+}
+
+void
+partition_count_out(struct partition *partition, struct entry *entry)
+{
+    size_t size = memory_size(entry);
+    if (entry_type(entry) == ENTRY_HASH)
+        size += entry_hash(entry)->charged;
+    count(partition, entry, -1);
+    counter_add(&partition->entries_size, (uint64_t) - (int64_t)size);
+}
+
+void
+partition_count_in(struct partition *partition, struct entry *entry, uint64_t hash)
+{
+    size_t size = memory_size(entry);
+    if (entry_type(entry) == ENTRY_HASH) {
+        struct hash *fields = entry_hash(entry);
+        fields->charged = hash_memory(fields);
+        size += fields->charged;
+    }
+    count(partition, entry, 1);
+    counter_add(&partition->entries_size, size);
+    int64_t expiry_ms = entry_expiry_ms(entry);
+    if (expiry_ms != KEYSPACE_EXPIRY_NONE)
+        table_due_note(&partition->table, hash, expiry_ms);
+    update_memory(partition);
+}
+
+bool
+partition_put(struct partition *partition, const struct key *key, void **slot,
+              struct entry *entry)
+{
+    if (slot != NULL) {
+        partition_count_out(partition, *slot);
+        *slot = entry;
+        partition_count_in(partition, entry, key->hash);
+        return true;
+    }
+    if (partition->spare == NULL) {
+        partition->spare = memory_alloc(sizeof(*partition->spare));
+        if (partition->spare == NULL)
+            return false;
+    }
+    bool inserted = table_insert(&partition->table, key->hash, entry);
+    if (inserted) {
+        partition_count_in(partition, entry, key->hash);
+        table_adjust(&partition->table);
+    }
+    update_memory(partition);
+    return inserted;
+}
+
+struct entry *
+partition_take(struct partition *partition, uint64_t hash, void **slot)
+{
+    struct entry *entry = *slot;
+    partition_count_out(partition, entry);
+    table_remove(&partition->table, hash, slot);
+    update_memory(partition);
+    return entry;
+}
+
+void
+partition_adjust(struct partition *partition)
+{
+    table_adjust(&partition->table);
+    update_memory(partition);
+}
+
+struct detached *
+partition_detach(struct partition *partition, size_t *ret_size)
+{
+    struct detached *detached = partition->spare;
+    if (detached == NULL)
+        return NULL;
+    *detached = (struct detached){.next = NULL, .table = partition->table};
+    *ret_size +=
+        counter_get(&partition->entries_size) + partition->table.memory + memory_size(detached);
+    table_init(&partition->table, partition->table.hash, partition->table.seed);
+    partition->spare = NULL;
+    counter_set(&partition->expiring, 0);
+    counter_set(&partition->expiry_sum, 0);
+    counter_set(&partition->entries_size, 0);
+    census_clear(&partition->census);
+    update_memory(partition);
+    return detached;
+}
+
+struct freeing {
+    struct entry_list *large;
+    size_t size;
+};
+
+static void
+free_item(void *context, void *item)
+{
+    struct freeing *freeing = context;
+    if (freeing->large != NULL && entry_is_large(item)) {
+        entry_list_push(freeing->large, item);
+        return;
+    }
+    freeing->size += entry_memory(item);
+    entry_free(item);
+}
+
+bool
+detached_free_some(struct detached *detached, size_t *budget, struct entry_list *large,
+                   size_t *ret_size)
+{
+    struct freeing freeing = {large, 0};
+    size_t held = detached->table.memory;
+    bool more = table_free_some(&detached->table, budget, free_item, &freeing);
+    *ret_size += freeing.size + held - detached->table.memory;
+    if (more)
+        return true;
+    *ret_size += memory_size(detached);
+    table_fini(&detached->table);
+    memory_free(detached);
+    return false;
+}

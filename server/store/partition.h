@@ -1,0 +1,71 @@
+/*
+ * partition - the keys of one database in one shard: their table and the sums over them.
+ *
+ * Thread:   under the shard's lock; counters are read by any.
+ * Invariants: the sums are those over the entries of the table; an entry is counted in while,
+ *             and only while, it is in the table.
+ */
+#ifndef SERVER_STORE_PARTITION_H
+#define SERVER_STORE_PARTITION_H
+
+#include "server/store/census.h"
+#include "server/store/counter.h"
+#include "server/store/entry.h"
+#include "server/store/table.h"
+
+/* A table put aside, to be freed in slices. */
+struct detached {
+    struct detached *next;
+    struct table table;
+};
+
+struct partition {
+    struct table table;
+    struct counter expiring;     /* entries with an expiry */
+    struct counter expiry_sum;   /* of their expiries, each >> PARTITION_EXPIRY_SHIFT */
+    struct counter entries_size; /* bytes of entries, hashes included */
+    struct counter memory_size;  /* of everything here */
+    struct census census;
+    struct detached *spare; /* [owned] so that a flush needs no memory */
+};
+
+enum { PARTITION_EXPIRY_SHIFT = 4 };
+
+uint64_t partition_hash(struct slice name, uint64_t seed); /* of a key */
+
+void partition_init(struct partition *partition, uint64_t seed);
+void partition_fini(struct partition *partition); /* frees the entries, too */
+
+/* The slot of <key>; NULL: absent. Expiry is not looked at. */
+void **partition_find(const struct partition *partition, const struct key *key);
+
+/* Room for records of (schema, version) in the census; schema 0 needs none. */
+bool partition_reserve(struct partition *partition, uint32_t schema, uint32_t version);
+
+/* Put <entry> under <key>: into <slot>, where it replaces (counts out) what is there, which
+ * stays the caller's, or as a new item where <slot> is NULL. False, nothing changed, without
+ * memory, which a slot given does not need. */
+bool partition_put(struct partition *partition, const struct key *key, void **slot,
+                   struct entry *entry);
+
+/* Take the entry out; the table keeps its size: partition_adjust() when the slots are done
+ * with. */
+struct entry *partition_take(struct partition *partition, uint64_t hash, void **slot);
+void partition_adjust(struct partition *partition);
+
+/* Around a change of an entry in place. */
+void partition_count_out(struct partition *partition, struct entry *entry);
+void partition_count_in(struct partition *partition, struct entry *entry, uint64_t hash);
+
+/* Detach all entries; NULL when there never were any. What they, the table and the struct hold
+ * is added to *ret_size. */
+struct detached *partition_detach(struct partition *partition, size_t *ret_size);
+
+/*
+ * Free about *budget entries; true while more remains. Entries that are large to free are put
+ * into <large> instead (NULL: freed, too). What was freed is added to *ret_size.
+ */
+bool detached_free_some(struct detached *detached, size_t *budget, struct entry_list *large,
+                        size_t *ret_size);
+
+#endif

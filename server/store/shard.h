@@ -1,0 +1,37 @@
+/*
+ * shard - one lock and what it guards; the keys themselves lie in its partitions.
+ *
+ * Thread:   any; *_locked calls by the lock's holder; counters are read by any.
+ */
+#ifndef SERVER_STORE_SHARD_H
+#define SERVER_STORE_SHARD_H
+
+#include "server/store/counter.h"
+#include "server/store/entry.h"
+#include "server/store/memory.h"
+#include "server/store/watch.h"
+
+#include <pthread.h>
+#include <stdalign.h>
+
+struct shard {
+    alignas(MEMORY_LINE) pthread_mutex_t lock;
+    struct entry_list garbage; /* [shard lock] freed after the unlock */
+    uint32_t revision;         /* [shard lock] the last one given out */
+    uint32_t clock_s;          /* [shard lock] the last seen, for entries written */
+    struct counter hits;
+    struct counter misses;
+    struct counter expired;
+    struct watch_table watches; /* [shard lock] */
+};
+
+void shard_init(struct shard *shard);
+void shard_fini(struct shard *shard); /* nothing watched, no garbage */
+
+/* Spins briefly, then parks. */
+void shard_lock(struct shard *shard);
+
+/* The list is the caller's to free, best after the last unlock. */
+struct entry_list shard_unlock(struct shard *shard);
+
+#endif
