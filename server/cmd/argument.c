@@ -1,0 +1,156 @@
+#include "server/cmd/argument.h"
+
+#include "server/cmd/number.h"
+
+#include <ctype.h>
+
+enum { COMMAND_NAME_SIZE = 64 };
+
+bool
+argument_is(const struct request *request, size_t index, const char *word)
+{
+    return index < request->argc &&
+           slice_equal_nocase(request->argv[index], slice_from_string(word));
+}
+
+bool
+argument_int64(struct request *request, size_t index, int64_t *ret_value)
+{
+    if (!slice_to_int64(request->argv[index], ret_value)) {
+        reply_not_integer(request->reply);
+        return false;
+    }
+    return true;
+}
+
+bool
+argument_int64_or(struct request *request, size_t index, int64_t min, int64_t max,
+                  const char *error, int64_t *ret_value)
+{
+    int64_t value;
+    if (!slice_to_int64(request->argv[index], &value) || value < min || value > max) {
+        reply_error(request->reply, "ERR %s", error);
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool
+argument_float(struct request *request, size_t index, long double *ret_value)
+{
+    if (!number_parse(request->argv[index], ret_value)) {
+        reply_not_float(request->reply);
+        return false;
+    }
+    return true;
+}
+
+bool
+argument_db(struct request *request, size_t index, const char *error, uint32_t *ret_db)
+{
+    int64_t selected;
+    if (error == NULL) {
+        error = "value is not an integer or out of range";
+    }
+    if (!argument_int64_or(request, index, INT32_MIN, INT32_MAX, error, &selected)) {
+        return false;
+    }
+    if (selected < 0 || selected >= config_number(request->server->config, CONFIG_DATABASES)) {
+        reply_error(request->reply, "ERR DB index is out of range");
+        return false;
+    }
+    *ret_db = (uint32_t)selected;
+    return true;
+}
+
+/* The row's name as Redis shows it in errors: lower case. */
+static const char *
+command_name(const struct request *request, char name[COMMAND_NAME_SIZE])
+{
+    size_t size = strlen(request->command->name);
+    size = size < COMMAND_NAME_SIZE ? size : COMMAND_NAME_SIZE - 1;
+    for (size_t i = 0; i < size; i++) {
+        name[i] = (char)tolower((unsigned char)request->command->name[i]);
+    }
+    name[size] = '\0';
+    return name;
+}
+
+void
+argument_wrong_count(struct request *request)
+{
+    char name[COMMAND_NAME_SIZE];
+    reply_error(request->reply, "ERR wrong number of arguments for '%s' command",
+                command_name(request, name));
+}
+
+static bool
+refuse_expiry(struct request *request)
+{
+    char name[COMMAND_NAME_SIZE];
+    reply_error(request->reply, "ERR invalid expire time in '%s' command",
+                command_name(request, name));
+    return false;
+}
+
+/* False on overflow. */
+static bool
+to_absolute_ms(const struct request *request, int64_t amount, struct expiry_unit unit,
+               int64_t *ret_expiry_ms)
+{
+    int64_t ms = amount;
+    if (unit.is_seconds && __builtin_mul_overflow(amount, (int64_t)1000, &ms)) {
+        return false;
+    }
+    int64_t base = unit.is_absolute ? 0 : request->now_ms;
+    return !__builtin_add_overflow(ms, base, ret_expiry_ms);
+}
+
+bool
+argument_expiry(struct request *request, size_t index, struct expiry_unit unit,
+                int64_t *ret_expiry_ms)
+{
+    int64_t amount;
+    if (!argument_int64(request, index, &amount)) {
+        return false;
+    }
+    if (amount <= 0 || !to_absolute_ms(request, amount, unit, ret_expiry_ms)) {
+        return refuse_expiry(request);
+    }
+    return true;
+}
+
+bool
+argument_expiry_any(struct request *request, size_t index, struct expiry_unit unit,
+                    int64_t *ret_expiry_ms)
+{
+    int64_t amount;
+    if (!argument_int64(request, index, &amount)) {
+        return false;
+    }
+    return to_absolute_ms(request, amount, unit, ret_expiry_ms) || refuse_expiry(request);
+}
+
+bool
+argument_cursor(struct request *request, size_t index, uint64_t *ret_cursor)
+{
+    if (!slice_to_uint64(request->argv[index], ret_cursor)) {
+        reply_error(request->reply, "ERR invalid cursor");
+        return false;
+    }
+    return true;
+}
+
+bool
+argument_string_fits(struct request *request, uint64_t size, uint64_t more)
+{
+    uint64_t total;
+    int64_t max = config_number(request->server->config, CONFIG_PROTO_MAX_BULK_LEN);
+    if (__builtin_add_overflow(size, more, &total) || total > (uint64_t)max) {
+        reply_error(request->reply,
+                    "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,58 @@
+/*
+ * argument - reading argv: numbers, option words, expiries, cursors, with Redis' refusals.
+ *
+ * Calls that answer false have replied the error; the handler just returns.
+ */
+#ifndef SERVER_CMD_ARGUMENT_H
+#define SERVER_CMD_ARGUMENT_H
+
+#include "server/cmd/request.h"
+
+/* Is argv[index] this word, in any case? False past the end. */
+bool argument_is(const struct request *request, size_t index, const char *word);
+
+/* argv[index] as an integer, else "ERR value is not an integer or out of range". */
+bool argument_int64(struct request *request, size_t index, int64_t *ret_value);
+
+/* Likewise with a message of one's own, and limits. */
+bool argument_int64_or(struct request *request, size_t index, int64_t min, int64_t max,
+                       const char *error, int64_t *ret_value);
+
+/* argv[index] as number_parse() reads it, else "ERR value is not a valid float". */
+bool argument_float(struct request *request, size_t index, long double *ret_value);
+
+/*
+ * argv[index] as the number of a database, resolved to the one in the keyspace that this
+ * connection means by it. <error> NULL: as argument_int64(). Out of range: "ERR DB index is out
+ * of range".
+ */
+bool argument_db(struct request *request, size_t index, const char *error, uint32_t *ret_db);
+
+/* How an expiry was spelled. */
+struct expiry_unit {
+    bool is_seconds;  /* else milliseconds */
+    bool is_absolute; /* since 1970, else from now */
+};
+
+/*
+ * argv[index] as an expiry that must lie after 1970: absolute milliseconds. Zero, negative and
+ * overflowing ones: "ERR invalid expire time in '<command>' command". What is merely past is
+ * fine here: storing it deletes.
+ */
+bool argument_expiry(struct request *request, size_t index, struct expiry_unit unit,
+                     int64_t *ret_expiry_ms);
+
+/* EXPIRE's way: any time is allowed, only overflow is refused. */
+bool argument_expiry_any(struct request *request, size_t index, struct expiry_unit unit,
+                         int64_t *ret_expiry_ms);
+
+/* SCAN's cursor: "ERR invalid cursor". */
+bool argument_cursor(struct request *request, size_t index, uint64_t *ret_cursor);
+
+/* "ERR wrong number of arguments for '<command>' command". */
+void argument_wrong_count(struct request *request);
+
+/* Would a string of <size> + <more> bytes pass proto-max-bulk-len? Then it was refused. */
+bool argument_string_fits(struct request *request, uint64_t size, uint64_t more);
+
+#endif

@@ -1,0 +1,186 @@
+/* Strings edited or read in part: APPEND, ranges, and counters. */
+#include "server/cmd/argument.h"
+#include "server/cmd/edit.h"
+#include "server/cmd/handlers.h"
+#include "server/cmd/number.h"
+#include "server/cmd/range.h"
+
+void
+cmd_strlen(struct request *request)
+{
+    struct slice view = SLICE("");
+    enum value_find found = value_read(request, &request->keys[0], &view);
+    if (found != VALUE_FAILED) {
+        reply_integer(request->reply, found == VALUE_FOUND ? (int64_t)view.size : 0);
+    }
+}
+
+/* Write <body> over the edited string, keeping its TTL, and answer its size. */
+static void
+store_edited(struct request *request, struct slice body)
+{
+    if (value_write(request, &request->keys[0], body, VALUE_KEEP_TTL)) {
+        reply_integer(request->reply, (int64_t)body.size);
+    }
+}
+
+void
+cmd_append(struct request *request)
+{
+    struct slice view;
+    struct slice tail = request->argv[2];
+    bool exists;
+    if (!edit_read(request, &request->keys[0], &view, &exists) ||
+        (exists && !argument_string_fits(request, view.size, tail.size))) {
+        return;
+    }
+    char *body = edit_copy(request, view, view.size + tail.size);
+    if (body != NULL) {
+        if (tail.size > 0) {
+            memcpy(body + view.size, tail.data, tail.size);
+        }
+        store_edited(request, slice_make(body, view.size + tail.size));
+    }
+}
+
+void
+cmd_getrange(struct request *request)
+{
+    int64_t first;
+    int64_t last;
+    struct slice view = SLICE("");
+    if (!argument_int64(request, 2, &first) || !argument_int64(request, 3, &last)) {
+        return;
+    }
+    enum value_find found = value_read(request, &request->keys[0], &view);
+    if (found == VALUE_FAILED) {
+        return;
+    }
+    struct range range;
+    if (found == VALUE_FOUND && range_resolve(first, last, view.size, &range)) {
+        reply_bulk(request->reply,
+                   slice_make(view.data + range.first, (size_t)(range.last - range.first + 1)));
+    } else {
+        reply_bulk(request->reply, SLICE_OF(""));
+    }
+}
+
+void
+cmd_setrange(struct request *request)
+{
+    int64_t offset;
+    struct slice patch = request->argv[3];
+    struct slice view;
+    bool exists;
+    if (!argument_int64(request, 2, &offset)) {
+        return;
+    }
+    if (offset < 0) {
+        reply_error(request->reply, "ERR offset is out of range");
+        return;
+    }
+    if (!edit_read(request, &request->keys[0], &view, &exists)) {
+        return;
+    }
+    if (patch.size == 0) {
+        reply_integer(request->reply, (int64_t)view.size);
+        return;
+    }
+    if (!argument_string_fits(request, (uint64_t)offset, patch.size)) {
+        return;
+    }
+    size_t end = (size_t)offset + patch.size;
+    char *body = edit_copy(request, view, end);
+    if (body != NULL) {
+        memcpy(body + offset, patch.data, patch.size);
+        store_edited(request, slice_make(body, end > view.size ? end : view.size));
+    }
+}
+
+/* ---- counters ---- */
+
+static void
+increment(struct request *request, int64_t amount)
+{
+    struct slice view;
+    bool exists;
+    int64_t value = 0;
+    if (!edit_read(request, &request->keys[0], &view, &exists)) {
+        return;
+    }
+    if (exists && !slice_to_int64(view, &value)) {
+        reply_not_integer(request->reply);
+        return;
+    }
+    if (__builtin_add_overflow(value, amount, &value)) {
+        reply_error(request->reply, "ERR increment or decrement would overflow");
+        return;
+    }
+    char text[NUMBER_INT64_SIZE];
+    if (value_write(request, &request->keys[0], number_format_int64(text, value),
+                    VALUE_KEEP_TTL)) {
+        reply_integer(request->reply, value);
+    }
+}
+
+void
+cmd_incr(struct request *request)
+{
+    increment(request, 1);
+}
+
+void
+cmd_decr(struct request *request)
+{
+    increment(request, -1);
+}
+
+void
+cmd_incrby(struct request *request)
+{
+    int64_t amount;
+    if (argument_int64(request, 2, &amount)) {
+        increment(request, amount);
+    }
+}
+
+void
+cmd_decrby(struct request *request)
+{
+    int64_t amount;
+    if (!argument_int64(request, 2, &amount)) {
+        return;
+    }
+    if (amount == INT64_MIN) {
+        reply_error(request->reply, "ERR decrement would overflow");
+        return;
+    }
+    increment(request, -amount);
+}
+
+void
+cmd_incrbyfloat(struct request *request)
+{
+    struct slice view;
+    bool exists;
+    long double value = 0;
+    long double amount;
+    if (!edit_read(request, &request->keys[0], &view, &exists)) {
+        return;
+    }
+    if (exists && !number_parse(view, &value)) {
+        reply_not_float(request->reply);
+        return;
+    }
+    if (!argument_float(request, 2, &amount)) {
+        return;
+    }
+    char text[NUMBER_TEXT_SIZE];
+    struct slice sum;
+    if (!number_add(request->reply, value, amount, text, &sum)) {
+        return;
+    }
+    if (value_write(request, &request->keys[0], sum, VALUE_KEEP_TTL)) {
+        reply_bulk(request->reply, sum);
+    }
+}
