@@ -1,6 +1,7 @@
 #include "server/cmd/argument.h"
 
 #include "server/cmd/number.h"
+#include "server/schema/mapping.h"
 
 #include <ctype.h>
 
@@ -60,7 +61,7 @@ argument_db(struct request *request, size_t index, const char *error, uint32_t *
         reply_error(request->reply, "ERR DB index is out of range");
         return false;
     }
-    *ret_db = (uint32_t)selected;
+    *ret_db = mapping_database(request->server->mapping, (uint32_t)selected);
     return true;
 }
 
