@@ -59,6 +59,12 @@ deps: ## install what building and serving need, as far as it is missing
 deps-test: ## the same for `make test` and `make demo`; starts no service
 	@tests/install build test
 
+wire: deps-test ## transcripts (also against redis-server), lens vectors and hostile input over the socket
+	@$(MAKE) --no-print-directory all
+	tests/wire/run --server $(OUT)/segue-server
+	tests/wire/vectors --server $(OUT)/segue-server
+	tests/wire/hostile --server $(OUT)/segue-server
+
 clients: deps-test ## real clients and frameworks against the server
 	@$(MAKE) --no-print-directory all
 	tests/clients/run $(OUT)/segue-server
