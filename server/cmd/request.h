@@ -90,6 +90,7 @@ const struct command *command_find(struct slice name);
 const struct command *command_find_sub(const struct command *container, struct slice name);
 const struct command *command_at(size_t index); /* NULL past the end; rows of commands.def */
 size_t command_count(void);
+size_t command_row(const struct command *command); /* its index */
 
 /* Indices in argv of the keys; at most argc of them are written. Returns the count. */
 size_t command_key_indices(const struct command *command, size_t argc, size_t *ret_indices);

@@ -1,0 +1,277 @@
+#include "server/cmd/dispatch.h"
+
+#include "server/cmd/slowlog.h"
+#include "server/cmd/transaction.h"
+
+#include <time.h>
+
+enum { DISPATCH_FEW_KEYS = 8 };
+
+static int64_t
+now_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* ---- the row ---- */
+
+static void
+reply_unknown_command(struct request *request)
+{
+    char arguments[160];
+    size_t used = 0;
+    for (size_t i = 1; i < request->argc && used < 128; i++) {
+        struct slice argument = request->argv[i];
+        size_t room = 128 - used;
+        size_t size = argument.size < room ? argument.size : room;
+        arguments[used++] = '\'';
+        for (size_t at = 0; at < size; at++) {
+            arguments[used++] = argument.data[at] == '\0' ? ' ' : argument.data[at];
+        }
+        arguments[used++] = '\'';
+        arguments[used++] = ' ';
+    }
+    struct slice name = request->argv[0];
+    reply_error(request->reply, "ERR unknown command '%.*s', with args beginning with: %.*s",
+                name.size < 128 ? (int)name.size : 128, name.data, (int)used, arguments);
+}
+
+/* Set request->command to the row of argv, a subcommand's row where there is one. */
+static bool
+find_row(struct request *request)
+{
+    const struct command *command = command_find(request->argv[0]);
+    if (command == NULL) {
+        reply_unknown_command(request);
+        return false;
+    }
+    if ((command->flags & COMMAND_CONTAINER) != 0 && request->argc > 1) {
+        struct slice name = request->argv[1];
+        const struct command *sub = command_find_sub(command, name);
+        if (sub == NULL && command->handler == NULL) {
+            reply_error(request->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+                        name.size < 128 ? (int)name.size : 128, name.data, command->name);
+            return false;
+        }
+        command = sub != NULL ? sub : command;
+    }
+    request->command = command;
+    return true;
+}
+
+/* ---- the gates: each may reply and refuse ---- */
+
+static void
+lower_name(const struct command *command, char *ret_name, size_t size)
+{
+    size_t i = 0;
+    for (; command->name[i] != '\0' && i + 1 < size; i++) {
+        char byte = command->name[i];
+        ret_name[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+    }
+    ret_name[i] = '\0';
+}
+
+static bool
+gate_arity(struct request *request)
+{
+    int arity = request->command->arity;
+    bool fits = arity >= 0 ? request->argc == (size_t)arity
+                           : request->argc >= (size_t) - (int64_t)arity;
+    if (!fits || request->command->handler == NULL) {
+        char name[64];
+        lower_name(request->command, name, sizeof(name));
+        reply_error(request->reply, "ERR wrong number of arguments for '%s' command", name);
+        return false;
+    }
+    return true;
+}
+
+static bool
+gate_authentication(struct request *request)
+{
+    if (!request->session->is_authenticated &&
+        (request->command->flags & COMMAND_NO_AUTH) == 0) {
+        reply_error(request->reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    return true;
+}
+
+static bool
+gate_transaction(struct request *request)
+{
+    if (transaction_is_active(request->session) &&
+        (request->command->flags & COMMAND_NO_MULTI) != 0) {
+        reply_error(request->reply, "ERR Command not allowed inside a transaction");
+        return false;
+    }
+    return true;
+}
+
+static bool (*const gates[])(struct request *request) = {
+    gate_arity,
+    gate_authentication,
+    gate_transaction,
+};
+
+static bool
+pass_gates(struct request *request)
+{
+    for (size_t i = 0; i < sizeof(gates) / sizeof(*gates); i++) {
+        if (!gates[i](request)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- begin, handler, end ---- */
+
+bool
+dispatch_find_keys(struct request *request)
+{
+    request->db = atomic_load_explicit(&request->session->db, memory_order_relaxed);
+    request->keys = NULL;
+    request->key_count = 0;
+    if (request->command->keys.first == 0) {
+        return true;
+    }
+    size_t few[DISPATCH_FEW_KEYS];
+    size_t *indices = few;
+    if (request->argc > DISPATCH_FEW_KEYS) {
+        indices = arena_calloc(request->arena, request->argc, sizeof(*indices));
+        if (indices == NULL) {
+            return false;
+        }
+    }
+    size_t count = command_key_indices(request->command, request->argc, indices);
+    struct key *keys = arena_calloc(request->arena, count, sizeof(*keys));
+    if (keys == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        keys[i] =
+            keyspace_key(request->server->keyspace, request->db, request->argv[indices[i]]);
+    }
+    request->keys = keys;
+    request->key_count = count;
+    return true;
+}
+
+static void
+begin(struct request *request)
+{
+    if ((request->command->flags & COMMAND_ALL_SHARDS) != 0) {
+        keyspace_lock_all(request->server->keyspace);
+        request->all_locked = true;
+    } else if (request->key_count > 0) {
+        keyspace_lock(request->server->keyspace, request->keys, request->key_count);
+    }
+}
+
+static void
+end(struct request *request)
+{
+    if (request->all_locked) {
+        keyspace_unlock_all(request->server->keyspace);
+        request->all_locked = false;
+    } else if (request->key_count > 0) {
+        keyspace_unlock(request->server->keyspace, request->keys, request->key_count);
+    }
+}
+
+static void
+count_call(struct request *request)
+{
+    struct server *server = request->server;
+    size_t row = command_row(request->command);
+    _Atomic uint64_t *calls =
+        &server->command_calls[request->worker_index * command_count() + row];
+    atomic_store_explicit(calls, atomic_load_explicit(calls, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    counters_add(request->counters, COUNTER_COMMANDS_PROCESSED, 1);
+}
+
+void
+dispatch_locked(struct request *request)
+{
+    count_call(request);
+    request->command->handler(request);
+}
+
+/* Commands marked FAST cannot be slow, so they need no clock (unless the limit is that low). */
+static bool
+is_timed(const struct request *request)
+{
+    int64_t limit_us = config_number(request->server->config, CONFIG_SLOWLOG_LOG_SLOWER_THAN);
+    return limit_us >= 0 && ((request->command->flags & COMMAND_FAST) == 0 || limit_us < 1000);
+}
+
+static void
+run(struct request *request)
+{
+    if (!dispatch_find_keys(request)) {
+        reply_out_of_memory(request->reply);
+        return;
+    }
+    bool timed = is_timed(request);
+    int64_t start_us = timed ? now_us() : 0;
+    begin(request);
+    dispatch_locked(request);
+    end(request);
+    if (timed && !request->is_parked) {
+        int64_t spent_us = now_us() - start_us;
+        if (spent_us >=
+            config_number(request->server->config, CONFIG_SLOWLOG_LOG_SLOWER_THAN)) {
+            slowlog_add(request->server->slowlog, request->argc, request->argv, spent_us,
+                        request->session);
+        }
+    }
+}
+
+static void
+gate_and_run(struct request *request)
+{
+    struct session *session = request->session;
+    if (!find_row(request) || !pass_gates(request)) {
+        transaction_fail(session);
+        return;
+    }
+    atomic_store_explicit(&session->last_command, request->command, memory_order_relaxed);
+    if (transaction_is_active(session) && (request->command->flags & COMMAND_NOW) == 0) {
+        if (transaction_queue(request)) {
+            reply_simple(request->reply, "QUEUED");
+        } else {
+            transaction_fail(session);
+            reply_out_of_memory(request->reply);
+        }
+        return;
+    }
+    run(request);
+}
+
+void
+dispatch(struct request *request)
+{
+    struct session *session = request->session;
+    size_t size_before = request->reply->out->size;
+    uint64_t errors_before = request->reply->errors;
+    bool is_skipped = session->skip_next_reply;
+    session->skip_next_reply = false;
+    request->is_parked = false;
+    request->is_in_exec = false;
+    request->all_locked = false;
+
+    gate_and_run(request);
+
+    if (request->reply->errors != errors_before) {
+        counters_add(request->counters, COUNTER_ERROR_REPLIES,
+                     request->reply->errors - errors_before);
+    }
+    if (is_skipped || session->reply_mode == SESSION_REPLY_OFF) {
+        request->reply->out->size = size_before;
+    }
+}

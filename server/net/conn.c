@@ -1,0 +1,562 @@
+#include "server/net/conn.h"
+
+#include "proto/base/check.h"
+#include "server/cmd/directory.h"
+#include "server/cmd/dispatch.h"
+#include "server/cmd/transaction.h"
+#include "server/net/worker.h"
+#include "server/schema/bindings.h"
+#include "server/schema/registry.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CONN_FEW_ARGUMENTS = 16,
+    CONN_ARGC_MAX_UNAUTHENTICATED = 10,
+    CONN_BULK_MAX_UNAUTHENTICATED = 16 * 1024,
+    CONN_FLUSH_SIZE = 256 * 1024,    /* write in the middle of a batch from here on */
+    CONN_PAUSE_SIZE = 1024 * 1024,   /* run nothing more while so much waits */
+    CONN_READ_SIZE_MIN = 16 * 1024,  /* room for the rest of an unfinished request */
+    CONN_SPARE_SIZE_MAX = 256 * 1024 /* bigger reply buffers are freed, not lent on */
+};
+
+/* An unfinished request, or requests that wait for the socket to take earlier replies. */
+struct pending {
+    struct resp_request parser;
+    struct buffer bytes;
+};
+
+struct conn {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    uv_write_t write;
+    struct worker *worker;
+    struct conn *next;
+    struct conn *previous;
+    struct session session;
+    struct pending *pending; /* [owned] NULL: between requests */
+    struct buffer out;       /* replies that no write has taken yet */
+    struct buffer writing;   /* what uv_write() is sending */
+    bool is_reading;
+    bool is_writing;
+    bool is_parked;
+    bool is_finishing;
+    bool is_closed;
+};
+
+struct session *
+conn_session(struct conn *conn)
+{
+    return &conn->session;
+}
+
+/* ---- life ---- */
+
+static void
+on_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    if (conn->pending != NULL) {
+        resp_request_fini(&conn->pending->parser);
+        buffer_fini(&conn->pending->bytes);
+        free(conn->pending);
+    }
+    buffer_fini(&conn->out);
+    buffer_fini(&conn->writing);
+    free(conn);
+}
+
+void
+conn_close(struct conn *conn)
+{
+    if (conn->is_closed) {
+        return;
+    }
+    conn->is_closed = true;
+    struct worker *worker = conn->worker;
+    directory_remove(worker->directory, &conn->session);
+    transaction_close(worker->server, &conn->session);
+    session_fini(&conn->session);
+    if (conn->previous != NULL) {
+        conn->previous->next = conn->next;
+    } else {
+        worker->conns = conn->next;
+    }
+    if (conn->next != NULL) {
+        conn->next->previous = conn->previous;
+    }
+    atomic_fetch_sub_explicit(&worker->conn_count, 1, memory_order_relaxed);
+    uv_close(&conn->uv.handle, on_closed);
+}
+
+/* ---- output ---- */
+
+static void serve_pending(struct conn *conn);
+static void read_or_not(struct conn *conn);
+
+static void
+take_output_buffer(struct conn *conn)
+{
+    if (conn->out.data == NULL) {
+        conn->out = conn->worker->spare_output;
+        buffer_init(&conn->worker->spare_output, 0);
+    }
+}
+
+/* Lend an empty buffer on, or free it: idle connections hold none. */
+static void
+give_output_buffer(struct conn *conn, struct buffer *buffer)
+{
+    if (conn->worker->spare_output.data == NULL && buffer->capacity <= CONN_SPARE_SIZE_MAX) {
+        buffer_clear(buffer);
+        conn->worker->spare_output = *buffer;
+        buffer_init(buffer, 0);
+    } else {
+        buffer_fini(buffer);
+    }
+}
+
+static void
+publish_output_size(struct conn *conn)
+{
+    atomic_store_explicit(&conn->session.output_size, conn->out.size + conn->writing.size,
+                          memory_order_relaxed);
+}
+
+static void
+on_written(uv_write_t *write, int status)
+{
+    struct conn *conn = write->data;
+    conn->is_writing = false;
+    give_output_buffer(conn, &conn->writing);
+    if (conn->is_closed) {
+        return;
+    }
+    if (status < 0) {
+        conn_close(conn);
+        return;
+    }
+    serve_pending(conn);
+}
+
+/* Give the socket what it takes now; the rest goes out as it drains. */
+static void
+flush(struct conn *conn)
+{
+    if (conn->is_writing || conn->is_closed) {
+        return;
+    }
+    if (conn->out.failed) {
+        conn_close(conn);
+        return;
+    }
+    if (conn->out.size == 0) {
+        if (conn->out.data != NULL) {
+            give_output_buffer(conn, &conn->out);
+        }
+        return;
+    }
+    uv_buf_t bytes = uv_buf_init(conn->out.data, (unsigned)conn->out.size);
+    int sent =
+        conn->out.size > UINT32_MAX ? UV_EAGAIN : uv_try_write(&conn->uv.stream, &bytes, 1);
+    if (sent < 0 && sent != UV_EAGAIN) {
+        conn_close(conn);
+        return;
+    }
+    size_t done = sent < 0 ? 0 : (size_t)sent;
+    counters_add(conn->worker->counters, COUNTER_WRITES_PROCESSED, 1);
+    counters_add(conn->worker->counters, COUNTER_NET_OUTPUT_BYTES, conn->out.size);
+    if (done == conn->out.size) {
+        give_output_buffer(conn, &conn->out);
+        publish_output_size(conn);
+        return;
+    }
+    conn->writing = conn->out;
+    buffer_init(&conn->out, 0);
+    conn->write.data = conn;
+    uv_buf_t parts[8];
+    unsigned count = 0;
+    for (size_t at = done; at < conn->writing.size && count < 8; count++) {
+        size_t size = conn->writing.size - at;
+        size = size > (1u << 30) ? (1u << 30) : size;
+        parts[count] = uv_buf_init(conn->writing.data + at, (unsigned)size);
+        at += size;
+    }
+    if (uv_write(&conn->write, &conn->uv.stream, parts, count, on_written) < 0) {
+        conn_close(conn);
+        return;
+    }
+    conn->is_writing = true;
+    publish_output_size(conn);
+}
+
+static bool
+is_over_output_limit(const struct conn *conn)
+{
+    size_t limit = config_output_limit(conn->worker->server->config);
+    return limit != 0 && conn->out.size + conn->writing.size > limit;
+}
+
+/* ---- requests ---- */
+
+static int64_t
+wall_clock_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool
+is_paused(const struct conn *conn)
+{
+    return conn->is_closed || conn->is_parked || conn->session.is_closing ||
+           (conn->is_writing && conn->out.size >= CONN_PAUSE_SIZE);
+}
+
+static void
+run_request(struct conn *conn, struct request *request, const struct resp_request *parsed,
+            const char *data)
+{
+    struct worker *worker = conn->worker;
+    struct slice few[CONN_FEW_ARGUMENTS];
+    struct slice *argv = few;
+    if (parsed->argc > CONN_FEW_ARGUMENTS) {
+        argv = arena_alloc(&worker->arena, parsed->argc * sizeof(*argv));
+        if (argv == NULL) {
+            reply_out_of_memory(request->reply);
+            return;
+        }
+    }
+    for (size_t i = 0; i < parsed->argc; i++) {
+        argv[i] = slice_make(data + parsed->spans[i].offset, parsed->spans[i].size);
+    }
+    request->argc = parsed->argc;
+    request->argv = argv;
+    request->reply->resp = atomic_load_explicit(&conn->session.resp, memory_order_relaxed);
+    dispatch(request);
+    conn->is_parked = request->is_parked;
+    arena_clear(&worker->arena);
+    if ((request->command == NULL || (request->command->flags & COMMAND_FAST) == 0)) {
+        request->now_ms = wall_clock_ms(); /* time may have passed */
+    }
+}
+
+static struct resp_limits
+request_limits(const struct conn *conn)
+{
+    if (!conn->session.is_authenticated) {
+        return (struct resp_limits){CONN_ARGC_MAX_UNAUTHENTICATED,
+                                    CONN_BULK_MAX_UNAUTHENTICATED, false};
+    }
+    int64_t bulk_max = config_number(conn->worker->server->config, CONFIG_PROTO_MAX_BULK_LEN);
+    return (struct resp_limits){RESP_ARGC_MAX, (size_t)bulk_max, true};
+}
+
+static void
+refuse(struct conn *conn, struct reply *reply, const char *error)
+{
+    counters_add(conn->worker->counters, COUNTER_PROTOCOL_ERRORS, 1);
+    reply_error(reply, "ERR %s", error);
+    conn->session.is_closing = true;
+}
+
+/* Run the requests in <data> while nothing is in the way; returns the bytes they took. */
+static size_t
+serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
+{
+    struct worker *worker = conn->worker;
+    struct reply reply = {.out = &conn->out};
+    struct request request = {
+        .server = worker->server,
+        .session = &conn->session,
+        .reply = &reply,
+        .arena = &worker->arena,
+        .registry = registry_current(worker->server->registries),
+        .counters = worker->counters,
+        .worker_index = worker->index,
+        .now_ms = wall_clock_ms(),
+    };
+    size_t used = 0;
+    uint64_t count = 0;
+    take_output_buffer(conn);
+    reply.resp = atomic_load_explicit(&conn->session.resp, memory_order_relaxed);
+    while (used < size && !is_paused(conn)) {
+        struct resp_limits limits = request_limits(conn);
+        enum resp_result result = resp_request_parse(parser, data + used, size - used, &limits);
+        if (result == RESP_MORE) {
+            break;
+        }
+        if (result == RESP_BAD) {
+            refuse(conn, &reply, parser->error);
+            break;
+        }
+        if (parser->argc > 0) {
+            run_request(conn, &request, parser, data + used);
+            count++;
+        }
+        used += parser->position;
+        resp_request_clear(parser);
+        if (atomic_load_explicit(&conn->session.is_killed, memory_order_relaxed)) {
+            conn->session.is_closing = true;
+        }
+        if (conn->out.size >= CONN_FLUSH_SIZE) {
+            flush(conn);
+            take_output_buffer(conn);
+        }
+        if (is_over_output_limit(conn)) {
+            counters_add(worker->counters, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS, 1);
+            conn_close(conn);
+        }
+    }
+    if (count > 0 && !conn->is_closed) {
+        atomic_store_explicit(&conn->session.active_ms, request.now_ms, memory_order_relaxed);
+        atomic_fetch_add_explicit(&conn->session.command_count, count, memory_order_relaxed);
+    }
+    return used;
+}
+
+/* ---- input ---- */
+
+static bool
+keep(struct conn *conn, struct resp_request *parser, const char *data, size_t size)
+{
+    struct pending *pending = calloc(1, sizeof(*pending));
+    if (pending == NULL) {
+        return false;
+    }
+    size_t limit =
+        (size_t)config_number(conn->worker->server->config, CONFIG_CLIENT_QUERY_BUFFER_LIMIT);
+    buffer_init(&pending->bytes, limit);
+    buffer_append(&pending->bytes, data, size);
+    if (pending->bytes.failed) {
+        buffer_fini(&pending->bytes);
+        free(pending);
+        return false;
+    }
+    pending->parser = *parser; /* with its spans */
+    resp_request_init(parser);
+    conn->pending = pending;
+    return true;
+}
+
+static void
+drop_pending(struct conn *conn)
+{
+    resp_request_fini(&conn->pending->parser);
+    buffer_fini(&conn->pending->bytes);
+    free(conn->pending);
+    conn->pending = NULL;
+}
+
+/* After serving: send, go on reading or not, close when that is due. */
+static void
+settle(struct conn *conn)
+{
+    flush(conn);
+    if (conn->is_closed) {
+        return;
+    }
+    bool is_drained = !conn->is_writing && conn->out.size == 0;
+    if (is_drained && !conn->is_parked && (conn->session.is_closing || conn->is_finishing)) {
+        conn_close(conn);
+        return;
+    }
+    atomic_store_explicit(&conn->session.input_size,
+                          conn->pending == NULL ? 0 : conn->pending->bytes.size,
+                          memory_order_relaxed);
+    read_or_not(conn);
+}
+
+/* Run what waits in the pending bytes, as far as possible. */
+static void
+serve_pending(struct conn *conn)
+{
+    struct pending *pending = conn->pending;
+    if (pending != NULL && !is_paused(conn)) {
+        size_t used = serve(conn, &pending->parser, pending->bytes.data, pending->bytes.size);
+        if (conn->is_closed) {
+            return;
+        }
+        buffer_consume(&pending->bytes, used);
+        if (pending->bytes.size == 0 || conn->session.is_closing) {
+            drop_pending(conn);
+        }
+    }
+    settle(conn);
+}
+
+static void
+on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_room)
+{
+    (void)suggested;
+    struct conn *conn = handle->data;
+    struct worker *worker = conn->worker;
+    if (conn->pending == NULL) {
+        *ret_room = uv_buf_init(worker->input, sizeof(worker->input));
+        return;
+    }
+    /* Room grows with what has come, not with what was announced. */
+    struct buffer *bytes = &conn->pending->bytes;
+    size_t room = resp_request_missing(&conn->pending->parser, bytes->size);
+    size_t most = bytes->size < CONN_READ_SIZE_MIN ? CONN_READ_SIZE_MIN : bytes->size;
+    room = room < CONN_READ_SIZE_MIN ? CONN_READ_SIZE_MIN : room;
+    room = room > most ? most : room;
+    if (bytes->size_max != 0 && room > bytes->size_max - bytes->size) {
+        room = bytes->size_max - bytes->size;
+    }
+    char *place = room == 0 ? NULL : buffer_reserve(bytes, room);
+    *ret_room = uv_buf_init(place, place == NULL ? 0 : (unsigned)room);
+}
+
+static void
+on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
+{
+    struct conn *conn = stream->data;
+    struct worker *worker = conn->worker;
+    if (size == 0) {
+        return;
+    }
+    if (size < 0) {
+        if (size == UV_ENOBUFS) {
+            counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
+        }
+        conn_close(conn);
+        return;
+    }
+    counters_add(worker->counters, COUNTER_READS_PROCESSED, 1);
+    counters_add(worker->counters, COUNTER_NET_INPUT_BYTES, (uint64_t)size);
+    if (conn->pending != NULL) {
+        CHECK(room->base == conn->pending->bytes.data + conn->pending->bytes.size);
+        buffer_commit(&conn->pending->bytes, (size_t)size);
+        serve_pending(conn);
+        return;
+    }
+    struct resp_request *parser = &worker->parser;
+    size_t used = serve(conn, parser, worker->input, (size_t)size);
+    if (!conn->is_closed && !conn->session.is_closing && used < (size_t)size &&
+        !keep(conn, parser, worker->input + used, (size_t)size - used)) {
+        counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
+        conn_close(conn);
+    }
+    resp_request_clear(parser);
+    if (!conn->is_closed) {
+        settle(conn);
+    }
+}
+
+/* Read while requests can be run; a client that does not take its replies is not read. */
+static void
+read_or_not(struct conn *conn)
+{
+    bool should_read = !is_paused(conn) && !conn->is_finishing;
+    if (should_read && !conn->is_reading) {
+        if (uv_read_start(&conn->uv.stream, on_alloc, on_read) < 0) {
+            conn_close(conn);
+            return;
+        }
+        conn->is_reading = true;
+    } else if (!should_read && conn->is_reading) {
+        (void)uv_read_stop(&conn->uv.stream);
+        conn->is_reading = false;
+    }
+}
+
+void
+conn_finish(struct conn *conn)
+{
+    conn->is_finishing = true;
+    serve_pending(conn);
+}
+
+void
+conn_resume(struct conn *conn, struct slice reply)
+{
+    if (conn->is_closed || !conn->is_parked) {
+        return;
+    }
+    conn->is_parked = false;
+    if (conn->session.reply_mode == SESSION_REPLY_ON) {
+        take_output_buffer(conn);
+        buffer_append_slice(&conn->out, reply);
+    }
+    serve_pending(conn);
+}
+
+static bool
+adopt_socket(struct conn *conn, const struct conn_accepted *accepted)
+{
+    struct worker *worker = conn->worker;
+    int error;
+    if (accepted->is_unix) {
+        error = uv_pipe_init(&worker->loop.uv, &conn->uv.pipe, 0);
+        CHECK(error == 0);
+        error = uv_pipe_open(&conn->uv.pipe, accepted->fd);
+    } else {
+        error = uv_tcp_init(&worker->loop.uv, &conn->uv.tcp);
+        CHECK(error == 0);
+        error = uv_tcp_open(&conn->uv.tcp, accepted->fd);
+    }
+    conn->uv.handle.data = conn;
+    if (error != 0) {
+        return false;
+    }
+    if (!accepted->is_unix) {
+        int64_t keepalive_s = config_number(worker->server->config, CONFIG_TCP_KEEPALIVE);
+        (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
+        (void)uv_tcp_keepalive(&conn->uv.tcp, keepalive_s > 0, (unsigned)keepalive_s);
+    }
+    return true;
+}
+
+bool
+conn_open(struct worker *worker, const struct conn_accepted *accepted)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+    if (conn == NULL) {
+        (void)close(accepted->fd);
+        return false;
+    }
+    conn->worker = worker;
+    if (!adopt_socket(conn, accepted)) {
+        (void)close(accepted->fd);
+        uv_close(&conn->uv.handle, on_closed);
+        return false;
+    }
+    struct session *session = &conn->session;
+    session_init(session, worker->server->config, accepted->id, wall_clock_ms());
+    memcpy(session->address, accepted->address, sizeof(session->address));
+    memcpy(session->local_address, accepted->local_address, sizeof(session->local_address));
+    session->fd = accepted->fd;
+    session->listener_port = accepted->listener_port;
+    session->owner = conn;
+    session->directory = worker->directory;
+    directory_add(worker->directory, session);
+    conn->next = worker->conns;
+    if (conn->next != NULL) {
+        conn->next->previous = conn;
+    }
+    worker->conns = conn;
+    atomic_fetch_add_explicit(&worker->conn_count, 1, memory_order_relaxed);
+    counters_add(worker->counters, COUNTER_CONNECTIONS_RECEIVED, 1);
+    read_or_not(conn);
+    return !conn->is_closed;
+}
+
+struct conn *
+conn_next(struct conn *conn)
+{
+    return conn->next;
+}
+
+struct worker *
+conn_worker(struct conn *conn)
+{
+    return conn->worker;
+}

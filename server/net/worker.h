@@ -1,0 +1,56 @@
+/*
+ * worker - a thread with a loop and the connections it owns.
+ *
+ * Thread:   worker_post_*() and worker_load() from any; the rest from the worker's own thread.
+ */
+#ifndef SERVER_NET_WORKER_H
+#define SERVER_NET_WORKER_H
+
+#include "proto/base/arena.h"
+#include "proto/base/buffer.h"
+#include "proto/resp.h"
+#include "server/cmd/request.h"
+#include "server/net/conn.h"
+#include "server/net/loop.h"
+
+enum { WORKER_INPUT_SIZE = 64 * 1024 };
+
+struct worker {
+    struct loop loop;
+    struct server *server;
+    unsigned index;
+    pthread_t thread;
+    uv_timer_t timer;
+    struct counters *counters;
+    struct directory *directory;
+    struct arena arena;              /* of the request being run */
+    struct buffer spare_output;      /* lent to the connection being served */
+    struct resp_request parser;      /* likewise */
+    char input[WORKER_INPUT_SIZE];   /* what is being read */
+    _Atomic uint64_t conn_count;     /* open connections, for the choice of a worker */
+    _Atomic uint64_t arriving_count; /* accepted, not opened yet */
+    struct conn *conns;
+    bool is_stopping;
+    int64_t stop_ms; /* loop time at which patience ends */
+};
+
+/* Start the thread. False when the system gives none. */
+bool worker_start(struct worker *worker, struct server *server, unsigned index);
+
+/* Ask for an orderly stop (within <grace_ms>), then wait for the thread. */
+void worker_post_stop(struct worker *worker, int64_t grace_ms);
+void worker_join(struct worker *worker);
+
+/* Hand over an accepted socket (copied). */
+void worker_post_accepted(struct worker *worker, const struct conn_accepted *accepted);
+
+/* Connections it has or is about to have. */
+uint64_t worker_load(const struct worker *worker);
+
+/* Look for killed connections. */
+void worker_post_kill(struct worker *worker);
+
+/* Deliver the answer (copied) of a parked request. */
+void worker_post_resume(struct worker *worker, uint64_t session_id, struct slice reply);
+
+#endif
