@@ -4,6 +4,7 @@
  */
 #include "proto/base/check.h"
 #include "server/cmd/dispatch.h"
+#include "server/cmd/handlers.h"
 #include "server/cmd/transaction.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 #include "server/cmd/dispatch.h"
 
+#include "server/cmd/handlers.h"
 #include "server/cmd/slowlog.h"
 #include "server/cmd/transaction.h"
 
@@ -50,7 +51,7 @@ find_row(struct request *request)
     if ((command->flags & COMMAND_CONTAINER) != 0 && request->argc > 1) {
         struct slice name = request->argv[1];
         const struct command *sub = command_find_sub(command, name);
-        if (sub == NULL && command->handler == NULL) {
+        if (sub == NULL && command->handler == cmd_container) {
             reply_error(request->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
                         name.size < 128 ? (int)name.size : 128, name.data, command->name);
             return false;
@@ -80,7 +81,7 @@ gate_arity(struct request *request)
     int arity = request->command->arity;
     bool fits = arity >= 0 ? request->argc == (size_t)arity
                            : request->argc >= (size_t) - (int64_t)arity;
-    if (!fits || request->command->handler == NULL) {
+    if (!fits) {
         char name[64];
         lower_name(request->command, name, sizeof(name));
         reply_error(request->reply, "ERR wrong number of arguments for '%s' command", name);

@@ -40,9 +40,10 @@ struct conn {
     struct conn *next;
     struct conn *previous;
     struct session session;
-    struct pending *pending; /* [owned] NULL: between requests */
-    struct buffer out;       /* replies that no write has taken yet */
-    struct buffer writing;   /* what uv_write() is sending */
+    struct pending *pending;    /* [owned] NULL: between requests */
+    struct buffer out;          /* replies that no write has taken yet */
+    struct buffer writing;      /* what uv_write() is sending */
+    int64_t over_soft_since_ms; /* 0: under the soft limit */
     bool is_reading;
     bool is_writing;
     bool is_parked;
@@ -196,11 +197,29 @@ flush(struct conn *conn)
     publish_output_size(conn);
 }
 
+/* client-output-buffer-limit: at once beyond the hard limit, after a while beyond the soft one.
+ */
 static bool
-is_over_output_limit(const struct conn *conn)
+is_over_output_limit(struct conn *conn, int64_t now_ms)
 {
-    size_t limit = config_output_limit(conn->worker->server->config);
-    return limit != 0 && conn->out.size + conn->writing.size > limit;
+    size_t size = conn->out.size + conn->writing.size;
+    if (size < CONN_FLUSH_SIZE) {
+        conn->over_soft_since_ms = 0;
+        return false;
+    }
+    struct config_limit limit =
+        config_output_limit(conn->worker->server->config, CONFIG_CLIENT_NORMAL);
+    if (limit.hard > 0 && size > (size_t)limit.hard) {
+        return true;
+    }
+    if (limit.soft <= 0 || size <= (size_t)limit.soft) {
+        conn->over_soft_since_ms = 0;
+        return false;
+    }
+    if (conn->over_soft_since_ms == 0) {
+        conn->over_soft_since_ms = now_ms;
+    }
+    return now_ms - conn->over_soft_since_ms > limit.soft_s * 1000;
 }
 
 /* ---- requests ---- */
@@ -310,7 +329,7 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
             flush(conn);
             take_output_buffer(conn);
         }
-        if (is_over_output_limit(conn)) {
+        if (!conn->is_closed && is_over_output_limit(conn, request.now_ms)) {
             counters_add(worker->counters, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS, 1);
             conn_close(conn);
         }

@@ -45,11 +45,13 @@ loop_init(struct loop *loop, void *owner)
 void
 loop_fini(struct loop *loop)
 {
+    (void)pthread_mutex_lock(&loop->mutex);
+    loop->is_ended = true;
+    (void)pthread_mutex_unlock(&loop->mutex);
     run_messages(loop);
     uv_close((uv_handle_t *)&loop->wake, NULL);
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&loop->uv) == 0);
-    (void)pthread_mutex_destroy(&loop->mutex);
 }
 
 void
@@ -59,12 +61,18 @@ loop_post(struct loop *loop, void (*run)(void *owner, void *argument), void *arg
     CHECK(message != NULL);
     *message = (struct loop_message){.run = run, .argument = argument};
     (void)pthread_mutex_lock(&loop->mutex);
+    if (loop->is_ended) {
+        (void)pthread_mutex_unlock(&loop->mutex);
+        free(message);
+        run(loop->owner, argument);
+        return;
+    }
     if (loop->last != NULL) {
         loop->last->next = message;
     } else {
         loop->first = message;
     }
     loop->last = message;
+    (void)uv_async_send(&loop->wake); /* under the mutex: the handle is not closed yet */
     (void)pthread_mutex_unlock(&loop->mutex);
-    (void)uv_async_send(&loop->wake);
 }

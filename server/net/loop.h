@@ -19,16 +19,19 @@ struct loop {
     pthread_mutex_t mutex;
     struct loop_message *first; /* [mutex] */
     struct loop_message *last;  /* [mutex] */
+    bool is_ended;              /* [mutex] */
     void *owner;
 };
 
 void loop_init(struct loop *loop, void *owner); /* aborts where the system gives no loop */
 
-/* Close the inbox, run what remains, free the loop. Every other handle must be closed. */
+/* End the loop: run what is in the inbox, close it. Every other handle must be closing. */
 void loop_fini(struct loop *loop);
 
-/* Run <run>(loop's owner, argument) on the loop's next turn. Aborts without memory: what is
- * posted must not be lost. */
+/*
+ * Run <run>(loop's owner, argument) on the loop's next turn; at once, in the caller's thread,
+ * when the loop has ended. Aborts without memory: what is posted must not be lost.
+ */
 void loop_post(struct loop *loop, void (*run)(void *owner, void *argument), void *argument);
 
 #endif

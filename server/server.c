@@ -1,0 +1,154 @@
+#include "server/server.h"
+
+#include "proto/base/check.h"
+#include "server/cmd/directory.h"
+#include "server/cmd/slowlog.h"
+#include "server/core/log.h"
+#include "server/core/version.h"
+#include "server/net/net.h"
+#include "server/schema/quarantine.h"
+#include "server/schema/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SERVER_SHARDS_LOG2 = 8, SERVER_DESCRIPTORS_RESERVED = 64 };
+
+static void
+random_bytes(void *ret_bytes, size_t size)
+{
+    CHECK(getrandom(ret_bytes, size, 0) == (ssize_t)size);
+}
+
+static unsigned
+thread_count(const struct config *config)
+{
+    int64_t count = config_number(config, CONFIG_THREADS);
+    if (count == 0) {
+        count = sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return count < 1 ? 1 : (unsigned)count;
+}
+
+/* As many descriptors as maxclients needs, or fewer clients. */
+static void
+raise_descriptor_limit(struct config *config)
+{
+    struct rlimit limit;
+    rlim_t need =
+        (rlim_t)config_number(config, CONFIG_MAXCLIENTS) + SERVER_DESCRIPTORS_RESERVED;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < need) {
+        log_line(LOG_LEVEL_WARNING,
+                 "The limit of %llu open files allows fewer clients than maxclients %llu",
+                 (unsigned long long)limit.rlim_cur,
+                 (unsigned long long)(need - SERVER_DESCRIPTORS_RESERVED));
+    }
+}
+
+static void
+set_identity(struct server *server)
+{
+    unsigned char bytes[20];
+    random_bytes(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        (void)snprintf(server->run_id + i * 2, 3, "%02x", bytes[i]);
+    }
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    server->start_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool
+open_directory(struct server *server, struct buffer *ret_error)
+{
+    struct buffer path;
+    buffer_init(&path, 0);
+    config_string(server->config, CONFIG_DIR, &path);
+    buffer_append_char(&path, '\0');
+    bool is_there = chdir(path.data) == 0;
+    if (!is_there) {
+        buffer_printf(ret_error, "dir %s: %s", path.data, strerror(errno));
+    }
+    buffer_fini(&path);
+    return is_there;
+}
+
+static bool
+open_parts(struct server *server, struct buffer *ret_error)
+{
+    if (!open_directory(server, ret_error)) {
+        return false;
+    }
+    server->registries = registry_open(".", ret_error);
+    if (server->registries == NULL) {
+        return false;
+    }
+    struct keyspace_options options = {
+        .database_count = (uint32_t)config_number(server->config, CONFIG_DATABASES),
+        .shard_count_log2 = SERVER_SHARDS_LOG2,
+    };
+    random_bytes(&options.hash_seed, sizeof(options.hash_seed));
+    server->keyspace = keyspace_new(&options);
+    server->slowlog = slowlog_new(server->config);
+    server->quarantine = quarantine_new(server->config);
+    server->counters =
+        aligned_alloc(64, (server->worker_count + 1) * sizeof(*server->counters));
+    server->command_calls =
+        calloc((server->worker_count + 1) * command_count(), sizeof(*server->command_calls));
+    server->directories = calloc(server->worker_count, sizeof(*server->directories));
+    CHECK(server->keyspace != NULL && server->slowlog != NULL && server->quarantine != NULL &&
+          server->counters != NULL && server->command_calls != NULL &&
+          server->directories != NULL);
+    memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        server->directories[i] = directory_new();
+        CHECK(server->directories[i] != NULL);
+    }
+    return true;
+}
+
+static void
+close_parts(struct server *server)
+{
+    for (unsigned i = 0; server->directories != NULL && i < server->worker_count; i++) {
+        directory_free(server->directories[i]);
+    }
+    free(server->directories);
+    free(server->command_calls);
+    free(server->counters);
+    keyspace_free(server->keyspace);
+    quarantine_free(server->quarantine);
+    slowlog_free(server->slowlog);
+    registry_close(server->registries);
+}
+
+bool
+server_run(struct config *config, struct buffer *ret_error)
+{
+    struct server server = {.config = config, .worker_count = thread_count(config)};
+    set_identity(&server);
+    raise_descriptor_limit(config);
+    bool is_open = open_parts(&server, ret_error);
+    struct net *net = is_open ? net_open(&server, ret_error) : NULL;
+    if (net != NULL) {
+        log_line(LOG_LEVEL_NOTICE, "Segue %s, %u worker threads, pid %ld", SEGUE_VERSION,
+                 server.worker_count, (long)getpid());
+        log_line(LOG_LEVEL_NOTICE, "Ready to accept connections on port %lld",
+                 (long long)config_number(config, CONFIG_PORT));
+        net_run(net);
+        net_free(net);
+        log_line(LOG_LEVEL_NOTICE, "Stopped in order, bye");
+    }
+    close_parts(&server);
+    return net != NULL;
+}
