@@ -3,6 +3,9 @@
 # build. CFLAGS and LDFLAGS are yours.
 
 MODE     ?= plain
+PORT     ?= 6379
+PREFIX   ?= /usr/local
+HISTORIES ?= 200000
 CC       ?= cc
 CFLAGS   ?= -O2 -g
 OUT      := build/$(MODE)
@@ -53,17 +56,37 @@ $(OUT)/property/%: $(OUT)/tests/property/%.o $(PROTO)
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 
+run: deps ## install what is missing, build, serve: PORT=6379 ARGS="--threads 4"
+	@$(MAKE) --no-print-directory all
+	build/segue-server --port $(PORT) $(ARGS)
+
 deps: ## install what building and serving need, as far as it is missing
 	@tests/install build
 
 deps-test: ## the same for `make test` and `make demo`; starts no service
 	@tests/install build test
 
-wire: deps-test ## transcripts (also against redis-server), lens vectors and hostile input over the socket
-	@$(MAKE) --no-print-directory all
-	tests/wire/run --server $(OUT)/segue-server
-	tests/wire/vectors --server $(OUT)/segue-server
-	tests/wire/hostile --server $(OUT)/segue-server
+test: deps-test ## install what is missing, build, run the tests
+	@$(MAKE) --no-print-directory check
+
+check: all ## build and run the tests; MODE=asan, MODE=tsan as well
+	@$(MAKE) --no-print-directory $(UNIT) $(PROPERTY)
+	@tests/run $(OUT) $(STEPS)
+
+unit: ## only the unit tests
+	@$(MAKE) --no-print-directory check STEPS=unit
+
+wire: all ## only the wire transcripts
+	@tests/run $(OUT) wire
+
+property: $(PROPERTY) ## the laws of versioned state over 200,000 random histories
+	$(OUT)/property/laws --histories $(HISTORIES)
+
+asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory check MODE=asan
+
+tsan: ## the tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory check MODE=tsan STEPS="unit wire"
 
 clients: deps-test ## real clients and frameworks against the server
 	@$(MAKE) --no-print-directory all
@@ -72,6 +95,18 @@ clients: deps-test ## real clients and frameworks against the server
 demo: deps-test ## a rolling upgrade and a rollback of a small shop, beside redis-server
 	@$(MAKE) --no-print-directory all
 	tests/demo/run $(OUT)/segue-server
+
+format: ## format the C sources
+	clang-format -i $(filter-out %.def,$(SOURCES))
+
+lint: ## formatting, headers that compile alone, layers, banned words
+	tests/lint/run
+
+compdb: ## compile_commands.json for editors (needs bear)
+	bear -- $(MAKE) -B all
+
+install: all ## install the server under PREFIX (/usr/local), DESTDIR respected
+	install -D -m 755 $(OUT)/segue-server $(DESTDIR)$(PREFIX)/bin/segue-server
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | column -t -s'|'
