@@ -84,6 +84,7 @@ conn_close(struct conn *conn)
     directory_remove(worker->directory, &conn->session);
     transaction_close(worker->server, &conn->session);
     session_fini(&conn->session);
+    bindings_free(conn->session.bindings);
     if (conn->previous != NULL) {
         conn->previous->next = conn->next;
     } else {
@@ -534,6 +535,17 @@ adopt_socket(struct conn *conn, const struct conn_accepted *accepted)
     return true;
 }
 
+static bool
+is_password_required(struct config *config)
+{
+    struct buffer password;
+    buffer_init(&password, 0);
+    config_string(config, CONFIG_REQUIREPASS, &password);
+    bool is_required = password.size > 0;
+    buffer_fini(&password);
+    return is_required;
+}
+
 bool
 conn_open(struct worker *worker, const struct conn_accepted *accepted)
 {
@@ -549,7 +561,11 @@ conn_open(struct worker *worker, const struct conn_accepted *accepted)
         return false;
     }
     struct session *session = &conn->session;
-    session_init(session, worker->server->config, accepted->id, wall_clock_ms());
+    session->id = accepted->id;
+    session->created_ms = wall_clock_ms();
+    session->is_authenticated = !is_password_required(worker->server->config);
+    atomic_init(&session->resp, 2);
+    atomic_init(&session->active_ms, session->created_ms);
     memcpy(session->address, accepted->address, sizeof(session->address));
     memcpy(session->local_address, accepted->local_address, sizeof(session->local_address));
     session->fd = accepted->fd;
