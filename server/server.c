@@ -6,6 +6,7 @@
 #include "server/core/log.h"
 #include "server/core/version.h"
 #include "server/net/net.h"
+#include "server/schema/mapping.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
 
@@ -89,7 +90,8 @@ open_parts(struct server *server, struct buffer *ret_error)
     if (!open_directory(server, ret_error)) {
         return false;
     }
-    server->registries = registry_open(".", ret_error);
+    server->mapping = mapping_new(server->config, ret_error);
+    server->registries = server->mapping == NULL ? NULL : registry_open(".", ret_error);
     if (server->registries == NULL) {
         return false;
     }
@@ -130,6 +132,7 @@ close_parts(struct server *server)
     quarantine_free(server->quarantine);
     slowlog_free(server->slowlog);
     registry_close(server->registries);
+    mapping_free(server->mapping);
 }
 
 bool

@@ -3,6 +3,7 @@
 #include "server/cmd/handlers.h"
 #include "server/cmd/slowlog.h"
 #include "server/cmd/transaction.h"
+#include "server/schema/mapping.h"
 
 #include <time.h>
 
@@ -134,7 +135,9 @@ pass_gates(struct request *request)
 bool
 dispatch_find_keys(struct request *request)
 {
-    request->db = atomic_load_explicit(&request->session->db, memory_order_relaxed);
+    request->db =
+        mapping_database(request->server->mapping,
+                         atomic_load_explicit(&request->session->db, memory_order_relaxed));
     request->keys = NULL;
     request->key_count = 0;
     if (request->command->keys.first == 0) {
