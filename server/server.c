@@ -2,12 +2,10 @@
 
 #include "proto/base/check.h"
 #include "server/cmd/directory.h"
-#include "server/cmd/slowlog.h"
 #include "server/core/log.h"
 #include "server/core/version.h"
 #include "server/net/net.h"
 #include "server/schema/mapping.h"
-#include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
 
 #include <errno.h>
@@ -101,16 +99,13 @@ open_parts(struct server *server, struct buffer *ret_error)
     };
     random_bytes(&options.hash_seed, sizeof(options.hash_seed));
     server->keyspace = keyspace_new(&options);
-    server->slowlog = slowlog_new(server->config);
-    server->quarantine = quarantine_new(server->config);
     server->counters =
         aligned_alloc(64, (server->worker_count + 1) * sizeof(*server->counters));
     server->command_calls =
         calloc((server->worker_count + 1) * command_count(), sizeof(*server->command_calls));
     server->directories = calloc(server->worker_count, sizeof(*server->directories));
-    CHECK(server->keyspace != NULL && server->slowlog != NULL && server->quarantine != NULL &&
-          server->counters != NULL && server->command_calls != NULL &&
-          server->directories != NULL);
+    CHECK(server->keyspace != NULL && server->counters != NULL &&
+          server->command_calls != NULL && server->directories != NULL);
     memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
     for (unsigned i = 0; i < server->worker_count; i++) {
         server->directories[i] = directory_new();
@@ -129,8 +124,6 @@ close_parts(struct server *server)
     free(server->command_calls);
     free(server->counters);
     keyspace_free(server->keyspace);
-    quarantine_free(server->quarantine);
-    slowlog_free(server->slowlog);
     registry_close(server->registries);
     mapping_free(server->mapping);
 }
