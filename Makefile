@@ -38,20 +38,30 @@ SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h
 all: $(OUT)/segue-server ## build the server (after `make deps`)
 	@mkdir -p build; [ $(MODE) != plain ] || ln -sf plain/segue-server build/segue-server
 
-$(OUT)/segue-server: $(OUT)/server/main.o $(SERVER) $(PROTO)
-	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+LINK      = $(call say,LINK) $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@
+say       = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 
 $(OUT)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+	$(call say,CC) $(COMPILE) -c -o $@ $<
 
-$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(SERVER) $(PROTO)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+# Archives, so that a test links what it uses. Made anew: no member of a deleted file stays.
+$(OUT)/libproto.a: $(PROTO)
+	$(call say,AR) rm -f $@; $(AR) rcs $@ $^
 
-$(OUT)/property/%: $(OUT)/tests/property/%.o $(PROTO)
+$(OUT)/libserver.a: $(SERVER)
+	$(call say,AR) rm -f $@; $(AR) rcs $@ $^
+
+$(OUT)/segue-server: $(OUT)/server/main.o $(OUT)/libserver.a $(OUT)/libproto.a
+	$(LINK) $^ $(LDLIBS)
+
+$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libserver.a $(OUT)/libproto.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(LINK) $^ -lcmocka $(LDLIBS)
+
+$(OUT)/property/%: $(OUT)/tests/property/%.o $(OUT)/libproto.a
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LDLIBS)
 
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
