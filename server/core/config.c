@@ -180,11 +180,6 @@ candidate_init(struct candidate *candidate, const struct config *config, size_t 
         break;
     default:
         config_value_join(words, count, &candidate->text);
-        if (index == CONFIG_LISTENER_RELEASE && candidate->text.size > 0) {
-            reason = config_value_listener_release(words, count);
-        } else if (index == CONFIG_DATABASE_RELEASE && candidate->text.size > 0) {
-            reason = config_value_database_release(words, count);
-        }
         break;
     }
     if (reason == NULL && directive->refusal != NULL &&

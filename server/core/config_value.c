@@ -209,30 +209,6 @@ config_value_events(struct slice word, struct buffer *ret_text)
     return NULL;
 }
 
-const char *
-config_value_listener_release(const struct slice *words, size_t count)
-{
-    int64_t port;
-    if (count != 2 || !slice_to_int64(words[0], &port) || port < 1 || port > 65535 ||
-        words[1].size == 0) {
-        return "listener-release takes a port and a release: 6380 web@2026.11";
-    }
-    return NULL;
-}
-
-const char *
-config_value_database_release(const struct slice *words, size_t count)
-{
-    int64_t db;
-    int64_t shown;
-    if (count != 3 || !slice_to_int64(words[0], &db) || db < 0 || words[1].size == 0 ||
-        !slice_to_int64(words[2], &shown) || shown < 0) {
-        return "database-release takes a database, a release and the database whose data it "
-               "shows: 2 web@2026.11 0";
-    }
-    return NULL;
-}
-
 void
 config_value_append_limit(enum config_client_class class, const struct config_limit *limit,
                           struct buffer *ret_text)

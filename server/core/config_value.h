@@ -50,12 +50,6 @@ const char *config_value_save(const struct slice *words, size_t count, struct bu
 /* The flags of notify-keyspace-events, in Redis' order. */
 const char *config_value_events(struct slice word, struct buffer *ret_text);
 
-/* port release */
-const char *config_value_listener_release(const struct slice *words, size_t count);
-
-/* database release database-whose-data-it-shows */
-const char *config_value_database_release(const struct slice *words, size_t count);
-
 /* "class hard soft seconds" as CONFIG GET shows it, behind a blank where needed. */
 void config_value_append_limit(enum config_client_class class, const struct config_limit *limit,
                                struct buffer *ret_text);

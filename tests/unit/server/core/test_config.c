@@ -219,7 +219,6 @@ errors_name_the_place_the_line_and_the_reason(void **state)
     assert_null(LOAD("--port", "1", "--dir", "/nowhere/at/all"));
     assert_non_null(strstr(error.data, "can't use this directory: No such file"));
     assert_null(LOAD("-p", "1"));
-    assert_null(LOAD("--listener-release", "web@1"));
 }
 
 static void

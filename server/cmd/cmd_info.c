@@ -1,0 +1,436 @@
+/*
+ * INFO: one function per section, in the order they are shown. Names of sections and fields are
+ * Redis'; clients and exporters read them.
+ */
+#include "server/cmd/handlers.h"
+#include "server/cmd/slowlog.h"
+#include "server/cmd/statistics.h"
+#include "server/core/version.h"
+#include "server/schema/registry.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* ---- helpers ---- */
+
+static void
+append_human(struct buffer *out, uint64_t bytes)
+{
+    static const char units[] = "KMGTP";
+    if (bytes < 1024) {
+        buffer_printf(out, "%lluB", (unsigned long long)bytes);
+        return;
+    }
+    double value = (double)bytes / 1024;
+    size_t unit = 0;
+    while (value >= 1024 && unit < sizeof(units) - 2) {
+        value /= 1024;
+        unit++;
+    }
+    buffer_printf(out, "%.2f%c", value, units[unit]);
+}
+
+static void
+append_number(struct buffer *out, const char *field, uint64_t value)
+{
+    buffer_printf(out, "%s:%llu\r\n", field, (unsigned long long)value);
+}
+
+static void
+append_bytes(struct buffer *out, const char *field, uint64_t bytes)
+{
+    append_number(out, field, bytes);
+    buffer_printf(out, "%s_human:", field);
+    append_human(out, bytes);
+    buffer_append_string(out, "\r\n");
+}
+
+static void
+append_config(struct buffer *out, struct config *config, const char *field, enum config_id id)
+{
+    buffer_printf(out, "%s:", field);
+    config_string(config, id, out);
+    buffer_append_string(out, "\r\n");
+}
+
+static uint64_t
+counter_of(const struct request *request, enum counter counter)
+{
+    return statistics_counter(request->server, counter);
+}
+
+/* ---- sections ---- */
+
+static void
+append_server(struct request *request, struct buffer *out)
+{
+    struct server *server = request->server;
+    struct utsname name = {0};
+    uname(&name);
+    char executable[4096];
+    ssize_t size = readlink("/proc/self/exe", executable, sizeof(executable));
+    int64_t uptime_s = (request->now_ms - server->start_ms) / 1000;
+    buffer_append_string(out, "redis_version:" SEGUE_REDIS_VERSION "\r\n"
+                              "server_name:segue\r\n"
+                              "segue_version:" SEGUE_VERSION "\r\n"
+                              "redis_mode:standalone\r\n");
+    buffer_printf(out, "os:%s %s %s\r\n", name.sysname, name.release, name.machine);
+    buffer_printf(out, "arch_bits:%d\r\n", (int)sizeof(void *) * 8);
+    buffer_append_string(out, "multiplexing_api:libuv\r\n"
+                              "atomicvar_api:c11-builtin\r\n");
+    append_number(out, "process_id", (uint64_t)getpid());
+    buffer_append_string(out, "process_supervised:no\r\n");
+    buffer_printf(out, "run_id:%s\r\n", server->run_id);
+    append_config(out, server->config, "tcp_port", CONFIG_PORT);
+    append_number(out, "server_time_usec", (uint64_t)request->now_ms * 1000);
+    append_number(out, "uptime_in_seconds", (uint64_t)uptime_s);
+    append_number(out, "uptime_in_days", (uint64_t)uptime_s / 86400);
+    append_config(out, server->config, "hz", CONFIG_HZ);
+    append_config(out, server->config, "configured_hz", CONFIG_HZ);
+    buffer_printf(out, "executable:%.*s\r\n", size > 0 ? (int)size : 0, executable);
+    buffer_printf(out, "config_file:%s\r\n", config_file(server->config));
+    buffer_append_string(out, "io_threads_active:0\r\n");
+}
+
+static void
+append_clients(struct request *request, struct buffer *out)
+{
+    append_number(out, "connected_clients", request->server->connection_count(request->server));
+    buffer_append_string(out, "cluster_connections:0\r\n");
+    append_config(out, request->server->config, "maxclients", CONFIG_MAXCLIENTS);
+    buffer_append_string(out, "blocked_clients:0\r\n"
+                              "tracking_clients:0\r\n"
+                              "clients_in_timeout_table:0\r\n");
+}
+
+static uint64_t
+resident_size(void)
+{
+    unsigned long long total = 0;
+    unsigned long long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file != NULL) {
+        if (fscanf(file, "%llu %llu", &total, &resident) != 2) {
+            resident = 0;
+        }
+        fclose(file);
+    }
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void
+append_memory(struct request *request, struct buffer *out)
+{
+    static _Atomic uint64_t peak; /* the highest that an INFO has seen */
+    struct keyspace_stats stats;
+    keyspace_stats(request->server->keyspace, &stats);
+    uint64_t used = stats.memory_size;
+    uint64_t highest = atomic_load_explicit(&peak, memory_order_relaxed);
+    if (used > highest) {
+        atomic_store_explicit(&peak, used, memory_order_relaxed);
+        highest = used;
+    }
+    uint64_t resident = resident_size();
+    uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    append_bytes(out, "used_memory", used);
+    append_bytes(out, "used_memory_rss", resident);
+    append_bytes(out, "used_memory_peak", highest);
+    buffer_printf(out, "used_memory_peak_perc:%.2f%%\r\n",
+                  highest > 0 ? 100.0 * (double)used / (double)highest : 100.0);
+    buffer_append_string(out, "used_memory_overhead:0\r\n"
+                              "used_memory_startup:0\r\n");
+    append_number(out, "used_memory_dataset", used);
+    buffer_append_string(out, "used_memory_dataset_perc:100.00%\r\n");
+    append_bytes(out, "total_system_memory", total);
+    append_bytes(out, "used_memory_lua", 0);
+    buffer_append_string(out, "number_of_cached_scripts:0\r\n"
+                              "number_of_functions:0\r\n");
+    append_bytes(out, "maxmemory",
+                 (uint64_t)config_number(request->server->config, CONFIG_MAXMEMORY));
+    append_config(out, request->server->config, "maxmemory_policy", CONFIG_MAXMEMORY_POLICY);
+    buffer_printf(out, "mem_fragmentation_ratio:%.2f\r\n",
+                  used > 0 ? (double)resident / (double)used : 0.0);
+    buffer_printf(out, "mem_fragmentation_bytes:%lld\r\n", (long long)(resident - used));
+    buffer_append_string(out, "mem_not_counted_for_evict:0\r\n"
+                              "mem_clients_slaves:0\r\n"
+                              "mem_clients_normal:0\r\n"
+                              "mem_aof_buffer:0\r\n"
+                              "mem_allocator:libc\r\n"
+                              "active_defrag_running:0\r\n"
+                              "lazyfree_pending_objects:0\r\n"
+                              "lazyfreed_objects:0\r\n");
+}
+
+static void
+append_persistence(struct request *request, struct buffer *out)
+{
+    (void)request;
+    buffer_append_string(out, "loading:0\r\n"
+                              "async_loading:0\r\n"
+                              "rdb_changes_since_last_save:0\r\n"
+                              "rdb_bgsave_in_progress:0\r\n"
+                              "rdb_last_save_time:0\r\n"
+                              "rdb_last_bgsave_status:ok\r\n"
+                              "rdb_last_bgsave_time_sec:-1\r\n"
+                              "rdb_current_bgsave_time_sec:-1\r\n"
+                              "aof_enabled:0\r\n"
+                              "aof_rewrite_in_progress:0\r\n"
+                              "aof_rewrite_scheduled:0\r\n"
+                              "aof_last_rewrite_time_sec:-1\r\n"
+                              "aof_current_rewrite_time_sec:-1\r\n"
+                              "aof_last_bgrewrite_status:ok\r\n"
+                              "aof_last_write_status:ok\r\n");
+}
+
+/*
+ * Rates since an earlier INFO, at least a second ago: nobody samples between calls, and those
+ * who want rates ask regularly.
+ */
+struct sample {
+    int64_t time_ms;
+    uint64_t commands;
+    uint64_t input;
+    uint64_t output;
+};
+
+struct rates {
+    double commands;
+    double input_kib;
+    double output_kib;
+};
+
+static double
+rate(uint64_t now, uint64_t before, double seconds)
+{
+    return now > before ? (double)(now - before) / seconds : 0; /* less: reset meanwhile */
+}
+
+static struct rates
+take_rates(const struct sample *now)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static struct sample before;
+    static struct rates rates;
+    pthread_mutex_lock(&mutex);
+    int64_t elapsed_ms = now->time_ms - before.time_ms;
+    if (elapsed_ms >= 1000) {
+        double seconds = (double)elapsed_ms / 1000;
+        if (before.time_ms != 0) {
+            rates.commands = rate(now->commands, before.commands, seconds);
+            rates.input_kib = rate(now->input, before.input, seconds) / 1024;
+            rates.output_kib = rate(now->output, before.output, seconds) / 1024;
+        }
+        before = *now;
+    }
+    struct rates result = rates;
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+static void
+append_stats(struct request *request, struct buffer *out)
+{
+    struct keyspace_stats stats;
+    keyspace_stats(request->server->keyspace, &stats);
+    struct sample sample = {
+        .time_ms = request->now_ms,
+        .commands = counter_of(request, COUNTER_COMMANDS_PROCESSED),
+        .input = counter_of(request, COUNTER_NET_INPUT_BYTES),
+        .output = counter_of(request, COUNTER_NET_OUTPUT_BYTES),
+    };
+    struct rates rates = take_rates(&sample);
+    append_number(out, "total_connections_received",
+                  counter_of(request, COUNTER_CONNECTIONS_RECEIVED));
+    append_number(out, "total_commands_processed", sample.commands);
+    buffer_printf(out, "instantaneous_ops_per_sec:%.0f\r\n", rates.commands);
+    append_number(out, "total_net_input_bytes", sample.input);
+    append_number(out, "total_net_output_bytes", sample.output);
+    buffer_printf(out, "instantaneous_input_kbps:%.2f\r\n", rates.input_kib);
+    buffer_printf(out, "instantaneous_output_kbps:%.2f\r\n", rates.output_kib);
+    append_number(out, "rejected_connections",
+                  counter_of(request, COUNTER_REJECTED_CONNECTIONS));
+    buffer_append_string(out, "sync_full:0\r\n"
+                              "sync_partial_ok:0\r\n"
+                              "sync_partial_err:0\r\n");
+    append_number(out, "expired_keys", stats.expired);
+    buffer_append_string(out, "evicted_keys:0\r\n"
+                              "evicted_clients:0\r\n");
+    append_number(out, "keyspace_hits", stats.hits);
+    append_number(out, "keyspace_misses", stats.misses);
+    buffer_append_string(out, "pubsub_channels:0\r\n"
+                              "pubsub_patterns:0\r\n"
+                              "latest_fork_usec:0\r\n"
+                              "total_forks:0\r\n"
+                              "migrate_cached_sockets:0\r\n"
+                              "unexpected_error_replies:0\r\n");
+    append_number(out, "total_error_replies", counter_of(request, COUNTER_ERROR_REPLIES));
+    append_number(out, "total_reads_processed", counter_of(request, COUNTER_READS_PROCESSED));
+    append_number(out, "total_writes_processed", counter_of(request, COUNTER_WRITES_PROCESSED));
+    append_number(out, "client_query_buffer_limit_disconnections",
+                  counter_of(request, COUNTER_QUERY_LIMIT_DISCONNECTIONS));
+    append_number(out, "client_output_buffer_limit_disconnections",
+                  counter_of(request, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS));
+    append_number(out, "slowlog_len", slowlog_count(request->server->slowlog));
+}
+
+static void
+append_replication(struct request *request, struct buffer *out)
+{
+    buffer_append_string(out, "role:master\r\n"
+                              "connected_slaves:0\r\n"
+                              "master_failover_state:no-failover\r\n");
+    buffer_printf(out, "master_replid:%s\r\n", request->server->run_id);
+    buffer_append_string(out, "master_replid2:0000000000000000000000000000000000000000\r\n"
+                              "master_repl_offset:0\r\n"
+                              "second_repl_offset:-1\r\n"
+                              "repl_backlog_active:0\r\n"
+                              "repl_backlog_size:1048576\r\n"
+                              "repl_backlog_first_byte_offset:0\r\n"
+                              "repl_backlog_histlen:0\r\n");
+}
+
+static void
+append_time(struct buffer *out, const char *field, const struct timeval *time)
+{
+    buffer_printf(out, "%s:%lld.%06lld\r\n", field, (long long)time->tv_sec,
+                  (long long)time->tv_usec);
+}
+
+static void
+append_cpu(struct request *request, struct buffer *out)
+{
+    (void)request;
+    struct rusage own = {0};
+    struct rusage children = {0};
+    getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_CHILDREN, &children);
+    append_time(out, "used_cpu_sys", &own.ru_stime);
+    append_time(out, "used_cpu_user", &own.ru_utime);
+    append_time(out, "used_cpu_sys_children", &children.ru_stime);
+    append_time(out, "used_cpu_user_children", &children.ru_utime);
+}
+
+static void
+append_modules(struct request *request, struct buffer *out)
+{
+    (void)request;
+    (void)out;
+}
+
+static void
+append_command_stats(struct request *request, struct buffer *out)
+{
+    for (size_t i = 0; i < command_count(); i++) {
+        uint64_t calls = statistics_calls(request->server, i);
+        if (calls == 0) {
+            continue;
+        }
+        buffer_append_string(out, "cmdstat_");
+        for (const char *at = command_at(i)->name; *at != '\0'; at++) {
+            buffer_append_char(out, *at >= 'A' && *at <= 'Z' ? (char)(*at | 0x20) : *at);
+        }
+        /* Commands are counted, not timed, but for the slow log. */
+        buffer_printf(out,
+                      ":calls=%llu,usec=0,usec_per_call=0.00,rejected_calls=0,"
+                      "failed_calls=0\r\n",
+                      (unsigned long long)calls);
+    }
+}
+
+static void
+append_cluster(struct request *request, struct buffer *out)
+{
+    (void)request;
+    buffer_append_string(out, "cluster_enabled:0\r\n");
+}
+
+static void
+append_segue(struct request *request, struct buffer *out)
+{
+    append_number(out, "workers", request->server->worker_count);
+    append_number(out, "schemas", registry_schema_count(request->registry));
+    append_number(out, "registry_epoch", registry_epoch(request->registry));
+    append_number(out, "translations", counter_of(request, COUNTER_TRANSLATIONS));
+    append_number(out, "translation_failures",
+                  counter_of(request, COUNTER_TRANSLATION_FAILURES));
+    append_number(out, "translation_retries", counter_of(request, COUNTER_TRANSLATION_RETRIES));
+    append_config(out, request->server->config, "quarantine_max_bytes",
+                  CONFIG_QUARANTINE_MAX_BYTES);
+    append_number(out, "protocol_errors", counter_of(request, COUNTER_PROTOCOL_ERRORS));
+}
+
+static void
+append_keyspace(struct request *request, struct buffer *out)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    uint32_t count = (uint32_t)config_number(request->server->config, CONFIG_DATABASES);
+    for (uint32_t db = 0; db < count; db++) {
+        uint64_t keys = keyspace_size(keyspace, db);
+        if (keys > 0) {
+            buffer_printf(out, "db%u:keys=%llu,expires=%llu,avg_ttl=%lld\r\n", db,
+                          (unsigned long long)keys,
+                          (unsigned long long)keyspace_expiring_count(keyspace, db),
+                          (long long)keyspace_average_ttl_ms(keyspace, db, request->now_ms));
+        }
+    }
+}
+
+/* ---- which of them ---- */
+
+static const struct {
+    const char *name;
+    const char *title;
+    void (*append)(struct request *request, struct buffer *out);
+    bool is_default;
+} sections[] = {
+    {"server", "Server", append_server, true},
+    {"clients", "Clients", append_clients, true},
+    {"memory", "Memory", append_memory, true},
+    {"persistence", "Persistence", append_persistence, true},
+    {"stats", "Stats", append_stats, true},
+    {"replication", "Replication", append_replication, true},
+    {"cpu", "CPU", append_cpu, true},
+    {"modules", "Modules", append_modules, true},
+    {"commandstats", "Commandstats", append_command_stats, false},
+    {"cluster", "Cluster", append_cluster, true},
+    {"segue", "Segue", append_segue, true},
+    {"keyspace", "Keyspace", append_keyspace, true},
+};
+enum { SECTION_COUNT = sizeof(sections) / sizeof(*sections) };
+
+static bool
+is_asked_for(const struct request *request, size_t index)
+{
+    for (size_t i = 1; i < request->argc; i++) {
+        struct slice name = request->argv[i];
+        if (slice_equal_nocase(name, SLICE_OF("all")) ||
+            slice_equal_nocase(name, SLICE_OF("everything")) ||
+            (sections[index].is_default && slice_equal_nocase(name, SLICE_OF("default"))) ||
+            slice_equal_nocase(name, slice_from_string(sections[index].name))) {
+            return true;
+        }
+    }
+    return request->argc == 1 && sections[index].is_default;
+}
+
+void
+cmd_info(struct request *request)
+{
+    struct buffer out;
+    buffer_init(&out, 0);
+    for (size_t i = 0; i < SECTION_COUNT; i++) {
+        if (is_asked_for(request, i)) {
+            buffer_printf(&out, "%s# %s\r\n", out.size > 0 ? "\r\n" : "", sections[i].title);
+            sections[i].append(request, &out);
+        }
+    }
+    if (out.failed) {
+        reply_out_of_memory(request->reply);
+    } else {
+        reply_verbatim(request->reply, buffer_slice(&out));
+    }
+    buffer_fini(&out);
+}

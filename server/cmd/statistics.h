@@ -1,0 +1,21 @@
+/*
+ * statistics - counters of all workers summed up, since the start or the last CONFIG RESETSTAT.
+ *
+ * A reset takes note of the sums instead of touching the workers' own cells, which only they
+ * write.
+ *
+ * Thread:   any.
+ */
+#ifndef SERVER_CMD_STATISTICS_H
+#define SERVER_CMD_STATISTICS_H
+
+#include "server/cmd/request.h"
+
+uint64_t statistics_counter(const struct server *server, enum counter counter);
+
+/* Calls of the command in row <index> of commands.def. */
+uint64_t statistics_calls(const struct server *server, size_t index);
+
+void statistics_reset(struct server *server);
+
+#endif
