@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "server/cmd/directory.h"
+#include "server/cmd/slowlog.h"
 #include "server/core/log.h"
 #include "server/core/version.h"
 #include "server/net/net.h"
@@ -104,7 +105,8 @@ open_parts(struct server *server, struct buffer *ret_error)
     server->command_calls =
         calloc((server->worker_count + 1) * command_count(), sizeof(*server->command_calls));
     server->directories = calloc(server->worker_count, sizeof(*server->directories));
-    CHECK(server->keyspace != NULL && server->counters != NULL &&
+    server->slowlog = slowlog_new(server->config);
+    CHECK(server->keyspace != NULL && server->slowlog != NULL && server->counters != NULL &&
           server->command_calls != NULL && server->directories != NULL);
     memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
     for (unsigned i = 0; i < server->worker_count; i++) {
@@ -123,6 +125,7 @@ close_parts(struct server *server)
     free(server->directories);
     free(server->command_calls);
     free(server->counters);
+    slowlog_free(server->slowlog);
     keyspace_free(server->keyspace);
     registry_close(server->registries);
     mapping_free(server->mapping);

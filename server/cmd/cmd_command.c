@@ -228,15 +228,27 @@ count_top(void)
     return count;
 }
 
+static void
+reply_all(struct reply *reply)
+{
+    reply_array(reply, count_top());
+    for (size_t i = 0; i < command_count(); i++) {
+        if (find_bar(command_at(i)) == NULL) {
+            reply_entry(reply, command_at(i));
+        }
+    }
+}
+
 void
 cmd_command(struct request *request)
 {
-    reply_array(request->reply, count_top());
-    for (size_t i = 0; i < command_count(); i++) {
-        if (find_bar(command_at(i)) == NULL) {
-            reply_entry(request->reply, command_at(i));
-        }
+    if (request->argc > 1) {
+        struct slice name = request->argv[1];
+        reply_error(request->reply, "ERR unknown subcommand '%.*s'. Try COMMAND HELP.",
+                    (int)(name.size < 128 ? name.size : 128), name.data);
+        return;
     }
+    reply_all(request->reply);
 }
 
 void
@@ -249,7 +261,7 @@ void
 cmd_command_info(struct request *request)
 {
     if (request->argc == 2) {
-        cmd_command(request);
+        reply_all(request->reply);
         return;
     }
     reply_array(request->reply, request->argc - 2);

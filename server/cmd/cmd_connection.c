@@ -1,10 +1,8 @@
 #include "server/cmd/authentication.h"
 #include "server/cmd/handlers.h"
+#include "server/cmd/transaction.h"
 #include "server/core/version.h"
 #include "server/schema/bindings.h"
-
-/* Leave MULTI and unwatch everything: server/cmd/transaction.h. */
-void transaction_reset(struct request *request);
 
 void
 cmd_ping(struct request *request)

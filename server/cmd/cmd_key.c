@@ -203,34 +203,6 @@ cmd_object_freq(struct request *request)
     }
 }
 
-static void
-reply_lines(struct reply *reply, const char *const *lines, size_t count)
-{
-    reply_array(reply, count);
-    for (size_t i = 0; i < count; i++) {
-        reply_simple(reply, lines[i]);
-    }
-}
-
-void
-cmd_object_help(struct request *request)
-{
-    static const char *const LINES[] = {
-        "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "ENCODING <key>",
-        "    The form in which the value of <key> is stored.",
-        "FREQ <key>",
-        "    How often <key> is accessed, under an LFU policy.",
-        "IDLETIME <key>",
-        "    The seconds since the last access to <key>.",
-        "REFCOUNT <key>",
-        "    How often the value of <key> is referenced: once.",
-        "HELP",
-        "    This text.",
-    };
-    reply_lines(request->reply, LINES, sizeof(LINES) / sizeof(*LINES));
-}
-
 void
 cmd_memory_usage(struct request *request)
 {
@@ -254,17 +226,4 @@ cmd_memory_usage(struct request *request)
     } else {
         reply_integer(request->reply, (int64_t)entry_memory(entry));
     }
-}
-
-void
-cmd_memory_help(struct request *request)
-{
-    static const char *const LINES[] = {
-        "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "USAGE <key> [SAMPLES <count>]",
-        "    The bytes that <key> and its value take; nothing is estimated from samples.",
-        "HELP",
-        "    This text.",
-    };
-    reply_lines(request->reply, LINES, sizeof(LINES) / sizeof(*LINES));
 }

@@ -226,29 +226,6 @@ cmd_memory_stats(struct request *request)
 }
 
 void
-cmd_memory_usage(struct request *request)
-{
-    if (request->argc > 3) {
-        int64_t samples;
-        if (request->argc != 5 || !slice_equal_nocase(request->argv[3], SLICE_OF("SAMPLES"))) {
-            reply_syntax_error(request->reply);
-            return;
-        }
-        if (!slice_to_int64(request->argv[4], &samples) || samples < 0) {
-            reply_not_integer(request->reply);
-            return;
-        }
-    }
-    const struct entry *entry =
-        keyspace_peek_locked(request->server->keyspace, &request->keys[0], request->now_ms);
-    if (entry == NULL) {
-        reply_null(request->reply);
-    } else {
-        reply_integer(request->reply, (int64_t)entry_memory(entry));
-    }
-}
-
-void
 cmd_module_list(struct request *request)
 {
     reply_array(request->reply, 0);

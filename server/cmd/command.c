@@ -88,6 +88,9 @@ cmd_container(struct request *request)
 const struct command *
 command_find(struct slice name)
 {
+    if (name.size > 0 && memchr(name.data, '|', name.size) != NULL) {
+        return NULL; /* rows of subcommands are no commands */
+    }
     return find(slice_make("", 0), name);
 }
 

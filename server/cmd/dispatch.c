@@ -1,6 +1,7 @@
 #include "server/cmd/dispatch.h"
 
 #include "server/cmd/handlers.h"
+#include "server/cmd/slowlog.h"
 #include "server/cmd/transaction.h"
 #include "server/schema/mapping.h"
 
@@ -226,11 +227,8 @@ run(struct request *request)
     dispatch_locked(request);
     end(request);
     if (timed && !request->is_parked) {
-        int64_t spent_us = now_us() - start_us;
-        if (spent_us >=
-            config_number(request->server->config, CONFIG_SLOWLOG_LOG_SLOWER_THAN)) {
-            /* slowlog_add() */
-        }
+        slowlog_add(request->server->slowlog, request->argc, request->argv, now_us() - start_us,
+                    request->session);
     }
 }
 
