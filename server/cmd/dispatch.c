@@ -1,5 +1,6 @@
 #include "server/cmd/dispatch.h"
 
+#include "server/cmd/argument.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/slowlog.h"
 #include "server/cmd/transaction.h"
@@ -45,6 +46,10 @@ static bool
 find_row(struct request *request)
 {
     const struct command *command = command_find(request->argv[0]);
+    if (command == NULL && (argument_is(request, 0, "POST") || argument_is(request, 0, "HOST:"))) {
+        request->session->is_closing = true; /* HTTP: a browser was lured here; as Redis does */
+        return false;
+    }
     if (command == NULL) {
         reply_unknown_command(request);
         return false;
