@@ -1,0 +1,228 @@
+#include "server/store/hash.h"
+#include "server/store/keyspace.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum {
+    NONE = KEYSPACE_EXPIRY_NONE,
+    ACCOUNT_COUNT = 40,
+    BALANCE = 1000,
+    THREAD_COUNT = 4,
+    STEP_COUNT = 15000,
+};
+
+/* cmocka's asserts belong to the thread that runs the tests; the others stop the process. */
+static void
+require(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+struct shared {
+    struct keyspace *keyspace;
+    atomic_int running;
+    atomic_int_least64_t clock_ms;
+};
+
+struct worker {
+    struct shared *shared;
+    uint64_t random;
+    pthread_t thread;
+};
+
+static uint64_t
+draw(uint64_t *random, uint64_t below)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return (*random >> 20) % below;
+}
+
+static struct key
+key_of(struct keyspace *keyspace, uint32_t db, const char *kind, uint64_t number, char name[32])
+{
+    snprintf(name, 32, "%s:%d", kind, (int)number);
+    return keyspace_key(keyspace, db, slice_from_string(name));
+}
+
+static int64_t
+balance_of(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
+{
+    struct entry *entry = keyspace_find_locked(keyspace, key, now_ms);
+    int64_t balance = 0;
+    struct value value;
+    require(entry != NULL);
+    entry_value(entry, &value);
+    require(slice_to_int64(value.body, &balance));
+    return balance;
+}
+
+static void
+set_balance(struct keyspace *keyspace, const struct key *key, int64_t balance)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%lld", (long long)balance);
+    struct value value = {.body = slice_from_string(text)};
+    require(keyspace_set_locked(keyspace, key, &value, NONE));
+}
+
+static void
+transfer(struct worker *worker, int64_t now_ms)
+{
+    struct keyspace *keyspace = worker->shared->keyspace;
+    char name[2][32];
+    struct key keys[2];
+    for (int i = 0; i < 2; i++)
+        keys[i] = key_of(keyspace, 0, "account", draw(&worker->random, ACCOUNT_COUNT), name[i]);
+    int64_t amount = (int64_t)draw(&worker->random, 100);
+    keyspace_lock(keyspace, keys, 2);
+    set_balance(keyspace, &keys[0], balance_of(keyspace, &keys[0], now_ms) - amount);
+    set_balance(keyspace, &keys[1], balance_of(keyspace, &keys[1], now_ms) + amount);
+    keyspace_unlock(keyspace, keys, 2);
+}
+
+/* Keys that come, expire, are renamed and flushed, strings and hashes. */
+static void
+churn(struct worker *worker, int64_t now_ms)
+{
+    struct keyspace *keyspace = worker->shared->keyspace;
+    uint32_t db = 1 + (uint32_t)draw(&worker->random, 2);
+    char name[2][32];
+    struct key keys[2];
+    for (int i = 0; i < 2; i++)
+        keys[i] = key_of(keyspace, db, "churn", draw(&worker->random, 3000), name[i]);
+    struct value value = {.body = slice_from_string(name[0]), .schema = 1, .version = 1};
+    keyspace_lock(keyspace, keys, 2);
+    struct entry *entry = keyspace_find_locked(keyspace, &keys[0], now_ms);
+    if (entry != NULL && draw(&worker->random, 2) == 0) {
+        require(keyspace_move_locked(keyspace, &keys[0], &keys[1], false));
+    } else if (draw(&worker->random, 4) != 0) {
+        require(keyspace_set_locked(keyspace, &keys[0], &value,
+                                    now_ms + (int64_t)draw(&worker->random, 500)));
+    } else if (entry == NULL) {
+        entry = keyspace_add_hash_locked(keyspace, &keys[0]);
+        for (int i = 0; i < 5; i++)
+            require(hash_set(entry_hash(entry), slice_from_string(name[i % 2]),
+                             slice_from_string(name[1])) != HASH_NO_MEMORY);
+        keyspace_changed_locked(keyspace, &keys[0]);
+    }
+    keyspace_unlock(keyspace, keys, 2);
+}
+
+static void *
+work(void *context)
+{
+    struct worker *worker = context;
+    for (int i = 0; i < STEP_COUNT; i++) {
+        int64_t now_ms = atomic_fetch_add(&worker->shared->clock_ms, 1);
+        transfer(worker, now_ms);
+        churn(worker, now_ms);
+    }
+    atomic_fetch_sub(&worker->shared->running, 1);
+    return NULL;
+}
+
+static void
+on_entry(void *context, const struct entry *entry)
+{
+    *(size_t *)context += entry_key(entry).size;
+}
+
+static int64_t
+sum_of_accounts(struct keyspace *keyspace, int64_t now_ms)
+{
+    int64_t sum = 0;
+    char name[32];
+    keyspace_lock_all(keyspace);
+    for (uint64_t i = 0; i < ACCOUNT_COUNT; i++) {
+        struct key key = key_of(keyspace, 0, "account", i, name);
+        sum += balance_of(keyspace, &key, now_ms);
+    }
+    keyspace_unlock_all(keyspace);
+    return sum;
+}
+
+/* What the background of a server does: expiry, freeing, scans, flushes, figures. */
+static void
+keep_house(struct shared *shared)
+{
+    struct keyspace *keyspace = shared->keyspace;
+    uint64_t cursor = 0;
+    uint64_t random = 99;
+    size_t seen = 0;
+    struct buffer name;
+    buffer_init(&name, 0);
+    for (int i = 0; atomic_load(&shared->running) > 0; i++) {
+        int64_t now_ms = atomic_load(&shared->clock_ms);
+        (void)keyspace_expire_some(keyspace, now_ms, 100);
+        (void)keyspace_free_some(keyspace, 100);
+        cursor = keyspace_scan(keyspace, 1, cursor, 20, now_ms, false, on_entry, &seen);
+        buffer_clear(&name);
+        (void)keyspace_random(keyspace, 2, draw(&random, 1 << 30), now_ms, false, &name);
+        require(keyspace_size(keyspace, 0) == ACCOUNT_COUNT);
+        require(keyspace_size(keyspace, 1) < 100000);
+        struct keyspace_stats stats;
+        uint64_t records;
+        uint64_t complements;
+        keyspace_stats(keyspace, &stats);
+        keyspace_census(keyspace, 1, 1, &records, &complements);
+        (void)keyspace_average_ttl_ms(keyspace, 1, now_ms);
+        if (i % 16 == 0)
+            require(sum_of_accounts(keyspace, now_ms) == ACCOUNT_COUNT * BALANCE);
+        if (i % 32 == 1) {
+            keyspace_lock_all(keyspace);
+            keyspace_flush_locked(keyspace, 1);
+            keyspace_unlock_all(keyspace);
+        }
+        if (i % 32 == 2) {
+            keyspace_lock_all(keyspace);
+            keyspace_swap_locked(keyspace, 1, 2);
+            keyspace_unlock_all(keyspace);
+        }
+    }
+    buffer_fini(&name);
+}
+
+static void
+transfers_between_two_locked_keys_keep_the_sum(void **state)
+{
+    (void)state;
+    struct keyspace_options options = {
+        .database_count = 3, .shard_count_log2 = 4, .hash_seed = 1};
+    struct shared shared = {.keyspace = keyspace_new(&options)};
+    atomic_store(&shared.running, THREAD_COUNT);
+    atomic_store(&shared.clock_ms, 1700000000000);
+    for (uint64_t i = 0; i < ACCOUNT_COUNT; i++) {
+        char name[32];
+        struct key key = key_of(shared.keyspace, 0, "account", i, name);
+        keyspace_lock(shared.keyspace, &key, 1);
+        set_balance(shared.keyspace, &key, BALANCE);
+        keyspace_unlock(shared.keyspace, &key, 1);
+    }
+    struct worker workers[THREAD_COUNT];
+    for (unsigned i = 0; i < THREAD_COUNT; i++) {
+        workers[i] = (struct worker){.shared = &shared, .random = i};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    keep_house(&shared);
+    for (unsigned i = 0; i < THREAD_COUNT; i++)
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+    assert_int_equal(sum_of_accounts(shared.keyspace, shared.clock_ms),
+                     ACCOUNT_COUNT * BALANCE);
+    keyspace_free(shared.keyspace);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(transfers_between_two_locked_keys_keep_the_sum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
