@@ -173,13 +173,6 @@ packed_splice(struct hash *hash, size_t start, size_t end, const struct slice *f
     return true;
 }
 
-static bool
-lies_in(struct slice slice, const unsigned char *run, size_t size)
-{
-    return (uintptr_t)slice.data < (uintptr_t)run + size &&
-           (uintptr_t)slice.data + slice.size > (uintptr_t)run;
-}
-
 static enum hash_set
 packed_update(struct hash *hash, const struct place *place, struct slice value)
 {
@@ -196,8 +189,8 @@ static enum hash_set
 packed_append(struct hash *hash, struct slice field, struct slice value)
 {
     size_t held = memory_size(hash->of.run);
-    if (held - hash->run_size < piece_size(field) + piece_size(value) ||
-        lies_in(field, hash->of.run, held) || lies_in(value, hash->of.run, held)) {
+    /* In place, bytes from the used part of the run are copied behind it. */
+    if (held - hash->run_size < piece_size(field) + piece_size(value)) {
         if (!packed_splice(hash, hash->run_size, hash->run_size, &field, &value))
             return HASH_NO_MEMORY;
     } else {

@@ -334,14 +334,13 @@ split(struct table *table)
     uint32_t half = (table->mask + 1) / 2;
     struct home *from = table_home(table, to_index - half);
     struct supply supply;
-    /* Either half may get all of a chain. */
+    /* What holds one chain holds its two halves. */
     if (!supply_take(table, &supply, chain_count(&from->bucket)))
         return;
-    struct supply supply_to;
-    if (!supply_take(table, &supply_to, chain_count(&from->bucket)))
-        goto fail_to;
-    if (!room_for_bucket(table))
-        goto fail_room;
+    if (!room_for_bucket(table)) {
+        supply_give(table, &supply);
+        return;
+    }
 
     from = table_home(table, to_index - half);
     struct home *to = bucket_append(table);
@@ -354,12 +353,9 @@ split(struct table *table)
         for (size_t i = 0; i < count; i++) {
             bool moves = (table->hash(picked[i].item, table->seed) & half) != 0;
             CHECK(chain_add(moves ? &to->bucket : &from->bucket, picked[i].tag, picked[i].item,
-                            moves ? &supply_to : &supply));
+                            &supply));
         }
     }
-fail_room:
-    supply_give(table, &supply_to);
-fail_to:
     supply_give(table, &supply);
 }
 
