@@ -45,6 +45,9 @@ empty_ranges_are_none(void **state)
     assert_false(range_resolve(3, 2, 5, &range));
     assert_false(range_resolve(5, 9, 5, &range));
     assert_false(range_resolve(-1, -2, 5, &range));
+    assert_true(range_is_reversed(-1, -2));
+    assert_false(range_is_reversed(-2, -2));
+    assert_false(range_is_reversed(2, 1));
     assert_false(range_resolve(INT64_MAX, INT64_MAX, 5, &range));
 }
 
