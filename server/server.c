@@ -7,6 +7,7 @@
 #include "server/core/version.h"
 #include "server/net/net.h"
 #include "server/schema/mapping.h"
+#include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
 
 #include <errno.h>
@@ -100,14 +101,18 @@ open_parts(struct server *server, struct buffer *ret_error)
     };
     random_bytes(&options.hash_seed, sizeof(options.hash_seed));
     server->keyspace = keyspace_new(&options);
+    server->quarantine = quarantine_new();
     server->counters =
         aligned_alloc(64, (server->worker_count + 1) * sizeof(*server->counters));
     server->command_calls =
         calloc((server->worker_count + 1) * command_count(), sizeof(*server->command_calls));
     server->directories = calloc(server->worker_count, sizeof(*server->directories));
     server->slowlog = slowlog_new(server->config);
-    CHECK(server->keyspace != NULL && server->slowlog != NULL && server->counters != NULL &&
-          server->command_calls != NULL && server->directories != NULL);
+    CHECK(server->keyspace != NULL && server->quarantine != NULL && server->slowlog != NULL &&
+          server->counters != NULL && server->command_calls != NULL &&
+          server->directories != NULL);
+    keyspace_set_remove_hook(server->keyspace, quarantine_gate(server->quarantine),
+                             quarantine_on_remove, server->quarantine);
     memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
     for (unsigned i = 0; i < server->worker_count; i++) {
         server->directories[i] = directory_new();
@@ -127,6 +132,7 @@ close_parts(struct server *server)
     free(server->counters);
     slowlog_free(server->slowlog);
     keyspace_free(server->keyspace);
+    quarantine_free(server->quarantine);
     registry_close(server->registries);
     mapping_free(server->mapping);
 }

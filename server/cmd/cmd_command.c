@@ -357,7 +357,7 @@ reply_list(struct reply *reply, const struct list_filter *filter)
     for (size_t i = 0; i < command_count(); i++) {
         count += is_listed(command_at(i), filter);
     }
-    reply_array(reply, count);
+    reply_set(reply, count);
     for (size_t i = 0; i < command_count(); i++) {
         if (is_listed(command_at(i), filter)) {
             reply_lower(reply, command_at(i)->name);
@@ -455,7 +455,7 @@ cmd_command_getkeysandflags(struct request *request)
     }
 }
 
-/* ---- ACL CAT: here because categories are ---- */
+/* ---- ACL CAT, for cmd_server.c's neighbours: categories live here ---- */
 
 void
 cmd_acl_cat(struct request *request)
@@ -478,7 +478,16 @@ cmd_acl_cat(struct request *request)
                     (int)(name.size < 128 ? name.size : 128), name.data);
         return;
     }
-    reply_list(request->reply, &filter);
+    size_t count = 0;
+    for (size_t i = 0; i < command_count(); i++) {
+        count += is_listed(command_at(i), &filter);
+    }
+    reply_array(request->reply, count);
+    for (size_t i = 0; i < command_count(); i++) {
+        if (is_listed(command_at(i), &filter)) {
+            reply_lower(request->reply, command_at(i)->name);
+        }
+    }
 }
 
 /* ---- HELP of any container ---- */

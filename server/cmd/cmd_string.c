@@ -257,6 +257,11 @@ cmd_mget(struct request *request)
 static bool
 set_pairs(struct request *request)
 {
+    for (size_t i = 0; request->key_count > 1 && i < request->key_count; i++) {
+        if (!value_may_write(request, &request->keys[i], request->argv[2 + 2 * i])) {
+            return false;
+        }
+    }
     for (size_t i = 0; i < request->key_count; i++) {
         if (!value_write(request, &request->keys[i], request->argv[2 + 2 * i],
                          KEYSPACE_EXPIRY_NONE)) {

@@ -35,16 +35,16 @@ struct request {
     const struct slice *argv; /* argv[0] as sent; borrowed until the handler returns */
     const struct key *keys;   /* of the row's KEYS, in order of argv */
     size_t key_count;
-    struct key *own_keys; /* for dispatch: the same keys, to change */
-    uint32_t db;          /* keyspace database: the SELECTed one, or what it is mapped to */
-    int64_t now_ms;       /* fixed for the request, and for all of an EXEC */
-    struct arena *arena;  /* scratch, cleared after the reply */
+    uint32_t db;         /* keyspace database: the SELECTed one, or what it is mapped to */
+    int64_t now_ms;      /* fixed for the request, and for all of an EXEC */
+    struct arena *arena; /* scratch, cleared after the reply */
     const struct registry *registry; /* fixed likewise */
     struct counters *counters;       /* the worker's */
     unsigned worker_index;
     bool is_in_exec; /* inside EXEC: locks are held for the whole of it */
     bool all_locked; /* every shard is locked: pass on to keyspace_scan() and the like */
     bool is_parked;  /* set by a handler that will answer later: request_park() */
+    bool may_run_again; /* set by dispatch: value.h, "Translation outside the lock" */
     struct value_state *value_state; /* value.c's own, in <arena>; NULL to begin with */
 };
 

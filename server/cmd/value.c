@@ -1,79 +1,510 @@
-/*
- * Plain values only: no schemas yet.
- */
-#include "server/cmd/value.h"
+#include "server/cmd/value_state.h"
+
+#include "server/schema/bindings.h"
+#include "server/schema/quarantine.h"
+#include "server/schema/usage.h"
+
+/* ---- failures ---- */
+
+static int
+width(struct slice text)
+{
+    return text.size < 256 ? (int)text.size : 256;
+}
+
+static void
+reply_failure(struct request *request, const struct value_failure *failure)
+{
+    struct slice name =
+        failure->schema == NULL ? SLICE_OF("") : lens_schema_name(failure->schema->lens);
+    const struct lens_failure *lens = &failure->lens;
+    switch (failure->kind) {
+    case VALUE_FAILURE_MEMORY:
+        reply_out_of_memory(request->reply);
+        return;
+    case VALUE_FAILURE_VIEW:
+        reply_error(request->reply, "UNTRANSLATABLE %.*s %u->%u%s%s: %s", width(name),
+                    name.data, lens->from, lens->to, lens->path[0] == '\0' ? "" : " at ",
+                    lens->path, lens->text);
+        return;
+    case VALUE_FAILURE_NO_VERSION:
+        reply_error(request->reply, "NOVERSION schema %.*s has no version %u", width(name),
+                    name.data, failure->version);
+        return;
+    case VALUE_FAILURE_NO_RELEASE: {
+        struct slice missing = bindings_missing(request->session->bindings);
+        reply_error(request->reply,
+                    "NORELEASE this connection speaks release %.*s, which is not defined",
+                    width(missing), missing.data);
+        return;
+    }
+    }
+}
+
+void
+value_reply_failure(struct request *request)
+{
+    static const struct value_failure no_memory = {.kind = VALUE_FAILURE_MEMORY};
+    reply_failure(request,
+                  request->value_state == NULL ? &no_memory : &request->value_state->failure);
+}
+
+/* Keep a failed translation of a record of <from> to <to> for the reply. */
+static void
+keep_failure(struct request *request, const struct spoken *spoken, unsigned from, unsigned to,
+             const struct lens_failure *lens)
+{
+    struct value_state *state = value_state_get(request);
+    if (state == NULL) {
+        return;
+    }
+    state->failure = (struct value_failure){
+        .kind = VALUE_FAILURE_VIEW, .schema = spoken->schema, .lens = *lens};
+    if (lens->from == 0 && lens->to == 0) {
+        state->failure.lens.from = from;
+        state->failure.lens.to = to;
+    }
+}
+
+/* Count the failure that was kept last. */
+static void
+count_failure(struct request *request, const struct key *key, const struct spoken *spoken)
+{
+    counters_add(request->counters, COUNTER_TRANSLATION_FAILURES, 1);
+    if (request->value_state != NULL) {
+        const struct lens_failure *lens = &request->value_state->failure.lens;
+        usage_failed(spoken->schema->usage, lens->from, lens->to, lens->reason, key->name,
+                     request->now_ms);
+    }
+}
+
+static void
+count_translation(struct request *request, const struct spoken *spoken, unsigned from)
+{
+    counters_add(request->counters, COUNTER_TRANSLATIONS, 1);
+    usage_translated(spoken->schema->usage, request->worker_index, from, spoken->version);
+}
+
+/* ---- reading ---- */
+
+enum view {
+    VIEW_MADE,
+    VIEW_FAILED, /* the failure was kept and counted */
+    VIEW_LATER,  /* the handler is to be run again */
+};
+
+static void
+count_read(struct request *request, const struct spoken *spoken)
+{
+    usage_read(spoken->schema->usage, request->worker_index, spoken->version, request->now_ms);
+}
+
+static enum view
+make_view(struct request *request, const struct key *key, const struct entry *entry,
+          const struct spoken *spoken, struct slice *ret_view, struct slice *ret_stored)
+{
+    struct value value;
+    entry_value(entry, &value);
+    *ret_stored = value.body;
+    if (spoken->schema == NULL) {
+        *ret_view = value.body;
+        return VIEW_MADE;
+    }
+    struct lens_record record = value_record(spoken->schema, &value);
+    if (spoken->version == BINDINGS_RAW || spoken->version == record.version) {
+        if (request->value_state == NULL || request->value_state->rounds == 0) {
+            count_read(request, spoken);
+        }
+        *ret_view = value.body;
+        return VIEW_MADE;
+    }
+    struct value_wish result;
+    if (!value_translate(request, key, entry, spoken, &record, &result)) {
+        return VIEW_LATER;
+    }
+    if (!result.is_counted) {
+        count_read(request, spoken);
+    }
+    if (!result.has_view) {
+        keep_failure(request, spoken, record.version, spoken->version, &result.failure);
+        if (!result.is_counted) {
+            count_failure(request, key, spoken);
+        }
+        return VIEW_FAILED;
+    }
+    if (!result.is_counted) {
+        count_translation(request, spoken, record.version);
+    }
+    *ret_view = result.view;
+    return VIEW_MADE;
+}
+
+/* The entry of <key>, as an access of this request: one only, however often it is run. */
+static struct entry *
+find_entry(struct request *request, const struct key *key)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    const struct value_state *state = request->value_state;
+    return state != NULL && state->rounds > 0
+               ? keyspace_peek_locked(keyspace, key, request->now_ms)
+               : keyspace_find_locked(keyspace, key, request->now_ms);
+}
+
+/* What a failed view means to a command that only reads. */
+static enum value_find
+read_outcome(const struct spoken *spoken, struct slice stored, struct slice *ret_view)
+{
+    switch (lens_schema_outcome(spoken->schema->lens)) {
+    case LENS_OUTCOME_MISS:
+        return VALUE_ABSENT;
+    case LENS_OUTCOME_RAW:
+        *ret_view = stored;
+        return VALUE_FOUND;
+    case LENS_OUTCOME_ERROR:
+        break;
+    }
+    return VALUE_FAILED;
+}
 
 enum value_find
 value_peek(struct request *request, const struct key *key, struct slice *ret_view)
 {
-    struct entry *entry = keyspace_find_locked(request->server->keyspace, key, request->now_ms);
+    struct spoken spoken;
+    if (!value_speak(request, key, &spoken)) {
+        return VALUE_FAILED;
+    }
+    struct entry *entry = find_entry(request, key);
     if (entry == NULL || entry_type(entry) != ENTRY_STRING) {
         return VALUE_ABSENT;
     }
-    struct value value;
-    entry_value(entry, &value);
-    *ret_view = value.body;
-    return VALUE_FOUND;
+    struct slice stored;
+    switch (make_view(request, key, entry, &spoken, ret_view, &stored)) {
+    case VIEW_MADE:
+        return VALUE_FOUND;
+    case VIEW_LATER: /* let the handler ask for its other keys, too */
+        return VALUE_ABSENT;
+    case VIEW_FAILED:
+        break;
+    }
+    return read_outcome(&spoken, stored, ret_view);
+}
+
+/* For value_read() and value_read_for_update(): absent and other types; true: go on. */
+static bool
+find_string(struct request *request, const struct key *key, struct spoken *ret_spoken,
+            struct entry **ret_entry, enum value_find *ret_find)
+{
+    if (!value_speak(request, key, ret_spoken)) {
+        value_reply_failure(request);
+        *ret_find = VALUE_FAILED;
+        return false;
+    }
+    *ret_entry = find_entry(request, key);
+    if (*ret_entry == NULL) {
+        *ret_find = VALUE_ABSENT;
+        return false;
+    }
+    if (entry_type(*ret_entry) != ENTRY_STRING) {
+        reply_wrong_type(request->reply);
+        *ret_find = VALUE_FAILED;
+        return false;
+    }
+    return true;
 }
 
 enum value_find
 value_read(struct request *request, const struct key *key, struct slice *ret_view)
 {
-    struct entry *entry = keyspace_find_locked(request->server->keyspace, key, request->now_ms);
-    if (entry == NULL) {
-        return VALUE_ABSENT;
+    struct spoken spoken;
+    struct entry *entry;
+    enum value_find found;
+    if (!find_string(request, key, &spoken, &entry, &found)) {
+        return found;
     }
-    if (entry_type(entry) != ENTRY_STRING) {
-        reply_wrong_type(request->reply);
+    struct slice stored;
+    switch (make_view(request, key, entry, &spoken, ret_view, &stored)) {
+    case VIEW_MADE:
+        return VALUE_FOUND;
+    case VIEW_LATER:
         return VALUE_FAILED;
+    case VIEW_FAILED:
+        break;
     }
-    struct value value;
-    entry_value(entry, &value);
-    *ret_view = value.body;
-    return VALUE_FOUND;
+    found = read_outcome(&spoken, stored, ret_view);
+    if (found == VALUE_FAILED) {
+        value_reply_failure(request);
+    }
+    return found;
 }
 
 enum value_find
 value_read_for_update(struct request *request, const struct key *key, struct slice *ret_view,
                       bool *ret_is_hidden)
 {
+    struct spoken spoken;
+    struct entry *entry;
+    enum value_find found;
     *ret_is_hidden = false;
-    return value_read(request, key, ret_view);
+    if (!find_string(request, key, &spoken, &entry, &found)) {
+        return found;
+    }
+    struct slice stored;
+    switch (make_view(request, key, entry, &spoken, ret_view, &stored)) {
+    case VIEW_MADE:
+        return VALUE_FOUND;
+    case VIEW_LATER:
+        return VALUE_FAILED;
+    case VIEW_FAILED:
+        break;
+    }
+    if (lens_schema_outcome(spoken.schema->lens) == LENS_OUTCOME_MISS) {
+        *ret_is_hidden = true;
+        return VALUE_ABSENT;
+    }
+    value_reply_failure(request);
+    return VALUE_FAILED;
+}
+
+/* ---- writing ---- */
+
+static bool
+refuse_body(struct request *request, const struct spoken *spoken,
+            const struct lens_failure *failure)
+{
+    struct slice name = lens_schema_name(spoken->schema->lens);
+    reply_error(request->reply,
+                "SCHEMA %.*s is strict, and this is no document of its version %u%s%s: %s",
+                width(name), name.data, spoken->version, failure->path[0] == '\0' ? "" : " at ",
+                failure->path, failure->text);
+    return false;
+}
+
+/* Copy what a write is about to replace although it cannot be rebased; NULL: no memory. */
+static struct quarantined *
+put_aside(struct request *request, const struct key *key, const struct entry *entry,
+          const struct spoken *spoken, const struct lens_record *old,
+          const struct lens_failure *failure)
+{
+    const struct quarantine_record record = {
+        .db = key->db,
+        .key = key->name,
+        .value = {.body = old->body,
+                  .complement = old->complement,
+                  .schema = spoken->schema->id,
+                  .version = old->version},
+        .expiry_ms = entry_expiry_ms(entry),
+        .since_ms = request->now_ms,
+        .to = spoken->version,
+        .reason = failure->reason,
+    };
+    return quarantine_prepare(&record);
+}
+
+static bool
+store(struct request *request, const struct key *key, const struct value *value,
+      int64_t expiry_ms)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    if (expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms) {
+        (void)keyspace_delete_locked(keyspace, key, request->now_ms);
+        return true;
+    }
+    if (!keyspace_set_locked(keyspace, key, value, expiry_ms)) {
+        reply_out_of_memory(request->reply);
+        return false;
+    }
+    return true;
+}
+
+/* <old> NULL: nothing there that is a record. */
+static bool
+write_record(struct request *request, const struct key *key, const struct entry *entry,
+             const struct spoken *spoken, const struct lens_record *old, struct slice body,
+             int64_t expiry_ms)
+{
+    const struct registry_schema *schema = spoken->schema;
+    bool is_simple =
+        old == NULL || (old->version == spoken->version && old->complement.size == 0);
+    bool is_over = expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms;
+    struct value value = {.body = body, .schema = schema->id, .version = spoken->version};
+    struct quarantined *aside = NULL;
+    if (!is_simple || lens_schema_strict(schema->lens)) {
+        struct value_wish result;
+        if (!value_translate_write(request, key, entry, spoken, old, body, &result)) {
+            return false;
+        }
+        if (result.outcome == LENS_WRITE_REFUSED) {
+            return refuse_body(request, spoken, &result.failure);
+        }
+        if (result.outcome == LENS_WRITE_OK) {
+            value.complement = result.record.complement;
+        }
+        if (result.outcome == LENS_WRITE_QUARANTINE && old != NULL) {
+            keep_failure(request, spoken, old->version, spoken->version, &result.failure);
+            count_failure(request, key, spoken);
+            aside =
+                is_over ? NULL : put_aside(request, key, entry, spoken, old, &result.failure);
+            if (aside == NULL && !is_over) {
+                reply_out_of_memory(request->reply);
+                return false;
+            }
+        } else if (old != NULL && old->version != spoken->version) {
+            count_translation(request, spoken, old->version);
+        }
+    }
+    if (!store(request, key, &value, expiry_ms)) {
+        quarantine_discard(aside);
+        return false;
+    }
+    if (aside != NULL) {
+        quarantine_add(
+            request->server->quarantine, aside,
+            (size_t)config_number(request->server->config, CONFIG_QUARANTINE_MAX_BYTES));
+    }
+    return true;
 }
 
 bool
 value_write(struct request *request, const struct key *key, struct slice body,
             int64_t expiry_ms)
 {
-    struct keyspace *keyspace = request->server->keyspace;
-    if (expiry_ms == VALUE_KEEP_TTL) {
-        struct entry *old = keyspace_peek_locked(keyspace, key, request->now_ms);
-        expiry_ms = old == NULL ? KEYSPACE_EXPIRY_NONE : entry_expiry_ms(old);
-    }
-    if (expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms) {
-        (void)keyspace_delete_locked(keyspace, key, request->now_ms);
-        return true;
-    }
-    struct value value = {.body = body};
-    if (!keyspace_set_locked(keyspace, key, &value, expiry_ms)) {
-        reply_out_of_memory(request->reply);
+    struct spoken spoken;
+    if (!value_speak(request, key, &spoken)) {
+        value_reply_failure(request);
         return false;
     }
+    if (spoken.schema == NULL && expiry_ms != VALUE_KEEP_TTL) {
+        return store(request, key, &(struct value){.body = body}, expiry_ms);
+    }
+    struct entry *entry = keyspace_peek_locked(request->server->keyspace, key, request->now_ms);
+    if (expiry_ms == VALUE_KEEP_TTL) {
+        expiry_ms = entry == NULL ? KEYSPACE_EXPIRY_NONE : entry_expiry_ms(entry);
+    }
+    if (spoken.schema == NULL) {
+        return store(request, key, &(struct value){.body = body}, expiry_ms);
+    }
+    struct lens_record record;
+    const struct lens_record *old = NULL;
+    if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
+        struct value value;
+        entry_value(entry, &value);
+        record = value_record(spoken.schema, &value);
+        old = &record;
+    }
+    unsigned speaks = spoken.version;
+    if (speaks == BINDINGS_RAW) {
+        spoken.version = old == NULL ? spoken.schema->base_version : old->version;
+    }
+    if (!write_record(request, key, entry, &spoken, old, body, expiry_ms)) {
+        return false;
+    }
+    usage_write(spoken.schema->usage, request->worker_index, speaks, request->now_ms);
     return true;
 }
 
-void
-value_reply_failure(struct request *request)
+bool
+value_may_write(struct request *request, const struct key *key, struct slice body)
 {
-    reply_error(request->reply, "UNTRANSLATABLE");
+    struct spoken spoken;
+    if (!value_speak(request, key, &spoken)) {
+        value_reply_failure(request);
+        return false;
+    }
+    if (spoken.schema == NULL || !lens_schema_strict(spoken.schema->lens)) {
+        return true;
+    }
+    unsigned version =
+        spoken.version == BINDINGS_RAW ? spoken.schema->base_version : spoken.version;
+    if (lens_is_document(spoken.schema->lens, version, body)) {
+        return true;
+    }
+    const struct lens_failure failure = {.text = "it cannot be parsed"};
+    return refuse_body(request, &spoken, &failure);
+}
+
+/* ---- moving ---- */
+
+/* What is in quarantine under a name goes with it: the store only sees a key that is removed.
+ */
+static bool
+move_entry(struct request *request, const struct key *from, const struct key *to, bool copy)
+{
+    struct quarantine *quarantine = request->server->quarantine;
+    struct quarantined *aside = copy ? NULL : quarantine_detach(quarantine, from);
+    bool ok = keyspace_move_locked(request->server->keyspace, from, to, copy);
+    if (aside != NULL) {
+        quarantine_attach(quarantine, aside, ok ? to : from);
+    }
+    if (!ok) {
+        reply_out_of_memory(request->reply);
+    }
+    return ok;
+}
+
+/* The schema that <key> belongs to, whatever the connection speaks. */
+static const struct registry_schema *
+schema_of(const struct request *request, const struct key *key)
+{
+    return registry_is_empty(request->registry)
+               ? NULL
+               : registry_match(request->registry, key->db, key->name);
+}
+
+/* To a key of another schema, or of none: the caller's view, over nothing. */
+static bool
+write_elsewhere(struct request *request, const struct key *from, const struct key *to,
+                bool copy)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    struct spoken spoken;
+    struct slice view;
+    bool is_hidden;
+    if (!value_speak(request, to, &spoken)) {
+        value_reply_failure(request);
+        return false;
+    }
+    enum value_find found = value_read_for_update(request, from, &view, &is_hidden);
+    if (found != VALUE_FOUND) {
+        if (is_hidden) {
+            value_reply_failure(request);
+        }
+        return false;
+    }
+    struct slice body;
+    if (!arena_copy(request->arena, view, &body)) {
+        reply_out_of_memory(request->reply);
+        return false;
+    }
+    const struct entry *entry = keyspace_peek_locked(keyspace, from, request->now_ms);
+    int64_t expiry_ms = entry_expiry_ms(entry);
+    if (spoken.schema == NULL) {
+        if (!store(request, to, &(struct value){.body = body}, expiry_ms)) {
+            return false;
+        }
+    } else {
+        if (spoken.version == BINDINGS_RAW) {
+            spoken.version = spoken.schema->base_version;
+        }
+        if (!write_record(request, to, NULL, &spoken, NULL, body, expiry_ms)) {
+            return false;
+        }
+    }
+    (void)quarantine_drop(request->server->quarantine, 0, &to->db, &to->name);
+    if (!copy) {
+        (void)keyspace_delete_locked(keyspace, from, request->now_ms);
+    }
+    return true;
 }
 
 bool
 value_move(struct request *request, const struct key *from, const struct key *to, bool copy)
 {
-    if (!keyspace_move_locked(request->server->keyspace, from, to, copy)) {
-        reply_out_of_memory(request->reply);
-        return false;
+    if (schema_of(request, from) != schema_of(request, to)) {
+        const struct entry *entry =
+            keyspace_peek_locked(request->server->keyspace, from, request->now_ms);
+        if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
+            return write_elsewhere(request, from, to, copy);
+        }
     }
-    return true;
+    return move_entry(request, from, to, copy);
 }

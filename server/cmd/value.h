@@ -41,6 +41,12 @@ bool value_write(struct request *request, const struct key *key, struct slice bo
                  int64_t expiry_ms);
 
 /*
+ * Would value_write() take <body>? For commands that write several keys, all or none. False
+ * when an error was replied.
+ */
+bool value_may_write(struct request *request, const struct key *key, struct slice body);
+
+/*
  * For commands that need the old view to compute the new value (APPEND, INCR, SETRANGE, GETSET,
  * GETDEL ...): like value_read(), but under the outcome "miss" an untranslatable record is
  * reported by *ret_is_hidden = true with VALUE_ABSENT, so that the command can follow the rules
@@ -61,5 +67,15 @@ void value_reply_failure(struct request *request);
  */
 bool value_move(struct request *request, const struct key *from, const struct key *to,
                 bool copy);
+
+/*
+ * Translation outside the lock. While request->may_run_again is set, a call that would have to
+ * translate notes what it needs, changes nothing and fails without a reply; the handler
+ * returns, and value_must_run_again() is true. Then what it replied is void: give the locks up,
+ * call value_prepare(), lock, and run the handler again, as often as it asks for. After a few
+ * rounds it translates under the lock. For handlers that write one value at most, and last.
+ */
+bool value_must_run_again(const struct request *request);
+void value_prepare(struct request *request); /* no lock held */
 
 #endif

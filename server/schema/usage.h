@@ -59,7 +59,8 @@ struct usage_failure {
     struct slice samples[USAGE_SAMPLES_MAX]; /* newest last */
 };
 
-/* Every kind of failure; the callback runs under the mutex of the failures. Returns the count. */
+/* Every kind of failure; the callback runs under the mutex of the failures. Returns the count.
+ */
 typedef void usage_on_failure(void *context, const struct usage_failure *failure);
 size_t usage_failures(struct usage *usage, usage_on_failure *on_failure, void *context);
 

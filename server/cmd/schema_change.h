@@ -1,0 +1,37 @@
+/*
+ * schema_change - commands that change the registry: off the loop, then all workers pass a
+ * turn, then the reply.
+ *
+ * Thread:   made by the request's worker; from schema_change_start() on it owns itself.
+ */
+#ifndef SERVER_CMD_SCHEMA_CHANGE_H
+#define SERVER_CMD_SCHEMA_CHANGE_H
+
+#include "server/cmd/request.h"
+#include "server/schema/registry.h"
+
+struct schema_change {
+    struct server *server;
+    struct parked parked;
+
+    /* Does it, blocking, on a pool thread: registry_put() and the like. */
+    bool (*apply)(struct schema_change *change);
+    /* After all workers have passed a turn, before the reply; may be NULL. Any thread. */
+    void (*done)(struct schema_change *change);
+
+    size_t argc;
+    const struct slice *argv; /* a copy */
+    bool force;
+    uint32_t schema_id; /* of what was deleted */
+
+    const struct registry *old; /* what apply replaced; NULL: nothing */
+    bool succeeded;
+    struct buffer error; /* the error reply without '-' */
+    char bytes[];
+};
+
+/* A change with a copy of the request's argv; NULL when an error was replied. */
+struct schema_change *schema_change_new(struct request *request);
+void schema_change_start(struct request *request, struct schema_change *change);
+
+#endif

@@ -1,0 +1,234 @@
+#include "server/cmd/value_state.h"
+
+#include "server/schema/bindings.h"
+#include "server/schema/mapping.h"
+
+struct value_state *
+value_state_get(struct request *request)
+{
+    if (request->value_state == NULL) {
+        request->value_state = arena_calloc(request->arena, 1, sizeof(*request->value_state));
+    }
+    return request->value_state;
+}
+
+static bool
+fail(struct request *request, enum value_failure_kind kind,
+     const struct registry_schema *schema, unsigned version)
+{
+    struct value_state *state = value_state_get(request);
+    if (state != NULL) {
+        state->failure =
+            (struct value_failure){.kind = kind, .schema = schema, .version = version};
+    }
+    return false;
+}
+
+/* ---- which version ---- */
+
+static struct slice
+text_of(const char *text)
+{
+    return text == NULL ? slice_make(NULL, 0) : slice_from_string(text);
+}
+
+static bool
+resolve(struct request *request)
+{
+    struct session *session = request->session;
+    const struct mapping *mapping = request->server->mapping;
+    struct bindings_source source = {.user = text_of(session->user),
+                                     .client_name = text_of(session->name)};
+    if (mapping != NULL) {
+        source.listener_release = mapping_listener_release(mapping, session->listener_port);
+        source.database_release = mapping_database_release(
+            mapping, atomic_load_explicit(&session->db, memory_order_relaxed));
+    }
+    return bindings_resolve(session->bindings, request->registry, &source);
+}
+
+bool
+value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken)
+{
+    *ret_spoken = (struct spoken){0};
+    if (registry_is_empty(request->registry)) {
+        return true;
+    }
+    const struct registry_schema *schema =
+        registry_match(request->registry, key->db, key->name);
+    if (schema == NULL) {
+        return true;
+    }
+    struct session *session = request->session;
+    if (session->bindings == NULL && (session->bindings = bindings_new()) == NULL) {
+        return fail(request, VALUE_FAILURE_MEMORY, schema, 0);
+    }
+    if (!bindings_are_current(session->bindings, request->registry) && !resolve(request)) {
+        return fail(request, VALUE_FAILURE_MEMORY, schema, 0);
+    }
+    unsigned version = bindings_version(session->bindings, schema);
+    if (version == BINDINGS_NO_RELEASE) {
+        return fail(request, VALUE_FAILURE_NO_RELEASE, schema, 0);
+    }
+    if (version > lens_schema_version_count(schema->lens)) {
+        return fail(request, VALUE_FAILURE_NO_VERSION, schema, version);
+    }
+    ret_spoken->schema = schema;
+    ret_spoken->version = version;
+    return true;
+}
+
+struct lens_record
+value_record(const struct registry_schema *schema, const struct value *value)
+{
+    if (value->schema == schema->id) {
+        return (struct lens_record){
+            .version = value->version, .body = value->body, .complement = value->complement};
+    }
+    return (struct lens_record){.version = schema->base_version, .body = value->body};
+}
+
+/* ---- translation, with and without the lock ---- */
+
+static void
+grant(struct value_wish *wish, struct arena *arena)
+{
+    if (wish->is_write) {
+        wish->outcome =
+            lens_write(wish->schema->lens, wish->had_old ? &wish->old : NULL, wish->version,
+                       wish->body, arena, &wish->record, &wish->failure);
+    } else {
+        wish->has_view = lens_view(wish->schema->lens, &wish->old, wish->version, arena,
+                                   &wish->view, &wish->failure);
+    }
+    wish->is_granted = true;
+}
+
+/* A granted wish that is what <wanted> asks for, of a record that has not changed since. */
+static struct value_wish *
+find_granted(const struct value_state *state, const struct value_wish *wanted)
+{
+    struct value_wish *wish = state->wishes;
+    while (wish != NULL &&
+           !(wish->is_granted && wish->is_write == wanted->is_write && wish->db == wanted->db &&
+             slice_equal(wish->key, wanted->key) && wish->schema == wanted->schema &&
+             wish->version == wanted->version && wish->had_old == wanted->had_old &&
+             (!wish->had_old || wish->revision == wanted->revision) &&
+             (!wish->is_write || slice_equal(wish->body, wanted->body)))) {
+        wish = wish->next;
+    }
+    return wish;
+}
+
+static bool
+is_argument(const struct request *request, struct slice bytes)
+{
+    for (size_t i = 0; i < request->argc; i++) {
+        if (request->argv[i].data == bytes.data && request->argv[i].size == bytes.size) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Note a wish; false without memory. */
+static bool
+note(struct request *request, struct value_state *state, const struct value_wish *wanted)
+{
+    struct arena *arena = request->arena;
+    struct value_wish *wish = arena_alloc(arena, sizeof(*wish));
+    if (wish == NULL) {
+        return false;
+    }
+    *wish = *wanted;
+    if ((wish->had_old &&
+         (!arena_copy(arena, wanted->old.body, &wish->old.body) ||
+          !arena_copy(arena, wanted->old.complement, &wish->old.complement))) ||
+        (wish->is_write && !is_argument(request, wanted->body) &&
+         !arena_copy(arena, wanted->body, &wish->body))) {
+        return false;
+    }
+    wish->next = state->wishes;
+    state->wishes = wish;
+    state->is_waiting = true;
+    return true;
+}
+
+static bool
+translate(struct request *request, struct value_wish *wanted)
+{
+    struct value_state *state =
+        request->may_run_again ? value_state_get(request) : request->value_state;
+    struct value_wish *granted = state == NULL ? NULL : find_granted(state, wanted);
+    if (granted != NULL) {
+        *wanted = *granted;
+        granted->is_counted = true;
+        return true;
+    }
+    if (request->may_run_again && state != NULL && state->rounds < VALUE_ROUNDS_MAX &&
+        note(request, state, wanted)) {
+        return false;
+    }
+    grant(wanted, request->arena);
+    return true;
+}
+
+bool
+value_translate(struct request *request, const struct key *key, const struct entry *entry,
+                const struct spoken *spoken, const struct lens_record *record,
+                struct value_wish *ret_result)
+{
+    *ret_result = (struct value_wish){
+        .key = key->name,
+        .db = key->db,
+        .had_old = true,
+        .revision = entry_revision(entry),
+        .schema = spoken->schema,
+        .version = spoken->version,
+        .old = *record,
+    };
+    return translate(request, ret_result);
+}
+
+bool
+value_translate_write(struct request *request, const struct key *key, const struct entry *entry,
+                      const struct spoken *spoken, const struct lens_record *old,
+                      struct slice body, struct value_wish *ret_result)
+{
+    *ret_result = (struct value_wish){
+        .key = key->name,
+        .db = key->db,
+        .is_write = true,
+        .had_old = old != NULL,
+        .schema = spoken->schema,
+        .version = spoken->version,
+        .body = body,
+    };
+    if (old != NULL) {
+        ret_result->old = *old;
+        ret_result->revision = entry_revision(entry);
+    }
+    return translate(request, ret_result);
+}
+
+bool
+value_must_run_again(const struct request *request)
+{
+    return request->value_state != NULL && request->value_state->is_waiting;
+}
+
+void
+value_prepare(struct request *request)
+{
+    struct value_state *state = request->value_state;
+    for (struct value_wish *wish = state->wishes; wish != NULL; wish = wish->next) {
+        if (!wish->is_granted) {
+            grant(wish, request->arena);
+        }
+    }
+    if (state->rounds > 0) {
+        counters_add(request->counters, COUNTER_TRANSLATION_RETRIES, 1);
+    }
+    state->rounds++;
+    state->is_waiting = false;
+}

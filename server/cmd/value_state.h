@@ -1,0 +1,90 @@
+/*
+ * value_state - what value.c keeps of one request: the last failure, and translations that are
+ * made while no shard is locked. Private to value*.c.
+ *
+ * A wish is a translation that a handler's call would have had to make under the lock. It holds
+ * copies of all it needs, and the revision they were taken at; once granted, it serves the call
+ * that wished for it when the handler runs again, if the record is still of that revision.
+ *
+ * Thread:   the request's worker; everything lies in the request's arena.
+ */
+#ifndef SERVER_CMD_VALUE_STATE_H
+#define SERVER_CMD_VALUE_STATE_H
+
+#include "proto/lens.h"
+#include "server/cmd/value.h"
+#include "server/schema/registry.h"
+
+enum { VALUE_ROUNDS_MAX = 3 }; /* times a handler is run again before it translates locked */
+
+/* The schema of a key, and the version of it that the connection speaks (BINDINGS_RAW, too). */
+struct spoken {
+    const struct registry_schema *schema; /* NULL: the key is plain */
+    unsigned version;
+};
+
+enum value_failure_kind {
+    VALUE_FAILURE_MEMORY,
+    VALUE_FAILURE_VIEW,       /* <schema> and <lens> say what */
+    VALUE_FAILURE_NO_VERSION, /* of <schema>; <version> */
+    VALUE_FAILURE_NO_RELEASE,
+};
+
+struct value_failure {
+    enum value_failure_kind kind;
+    const struct registry_schema *schema;
+    unsigned version;
+    struct lens_failure lens;
+};
+
+struct value_wish {
+    struct value_wish *next;
+    struct slice key; /* in argv */
+    uint32_t db;
+    bool is_write;
+    bool is_granted;
+    bool is_counted; /* the granted translation was used, and counted */
+    bool had_old;    /* else nothing was there, and <revision> and <old> mean nothing */
+    uint64_t revision;
+    const struct registry_schema *schema;
+    unsigned version; /* of the view, or of the writer */
+    struct lens_record old;
+    struct slice body; /* of a write */
+
+    bool has_view; /* granted read */
+    struct slice view;
+    enum lens_write outcome; /* granted write */
+    struct lens_record record;
+    struct lens_failure failure; /* of either */
+};
+
+struct value_state {
+    struct value_failure failure;
+    struct value_wish *wishes;
+    unsigned rounds;
+    bool is_waiting; /* some wish is not granted: the handler is to be run again */
+};
+
+/* NULL without memory. */
+struct value_state *value_state_get(struct request *request);
+
+/*
+ * Find schema and version of <key>. False: the connection cannot speak here; the failure is
+ * kept for value_reply_failure(). With an empty registry one comparison.
+ */
+bool value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken);
+
+/* An entry as a record of <schema>: a foreign one is a body of the base version. */
+struct lens_record value_record(const struct registry_schema *schema,
+                                const struct value *value);
+
+/* Reads and writes translated, or wished for: false when the handler is to be run again. */
+bool value_translate(struct request *request, const struct key *key, const struct entry *entry,
+                     const struct spoken *spoken, const struct lens_record *record,
+                     struct value_wish *ret_result);
+bool value_translate_write(struct request *request, const struct key *key,
+                           const struct entry *entry, const struct spoken *spoken,
+                           const struct lens_record *old, struct slice body,
+                           struct value_wish *ret_result);
+
+#endif
