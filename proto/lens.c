@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "proto/lens/plan.h"
+#include "proto/lens/run.h"
 
 const char *
 lens_reason_name(enum lens_reason reason)
@@ -24,15 +24,190 @@ fail(struct lens_failure *failure, enum lens_reason reason, unsigned from, unsig
     return false;
 }
 
+/* --- a document and what is remembered of it, on its way through the versions --------------
+ */
+
+struct walk {
+    struct run run;
+    struct tree_node *root;
+    struct slice *lists; /* lists[v - 1]: of the step from v to v + 1 */
+};
+
+static size_t
+bound(size_t size, size_t factor, size_t extra)
+{
+    return factor != 0 && size > (SIZE_MAX - extra) / factor ? SIZE_MAX : size * factor + extra;
+}
+
+/* Parse <body>, a document of version <from>. */
+static bool
+walk_parse(struct walk *walk, struct slice body, unsigned from)
+{
+    struct run *run = &walk->run;
+    size_t offset = 0;
+    run->from = run->to = from;
+    enum json_status status =
+        tree_parse(body, run->schema->limits.depth, run->arena, &walk->root, &offset);
+    if (status != JSON_OK) {
+        run_fail(run, status == JSON_DEEP ? LENS_BUDGET : LENS_SYNTAX, NULL, "");
+        snprintf(run->failure->text, LENS_TEXT_SIZE, "%s at byte %zu",
+                 status == JSON_DEEP ? "nested too deep" : "not a JSON document", offset);
+        return false;
+    }
+    return walk->root != NULL || run_no_memory(run);
+}
+
+/* Put the lists of a complement in their places. */
+static bool
+walk_remember(struct walk *walk, struct slice complement)
+{
+    const struct lens_schema *schema = walk->run.schema;
+    struct section *sections;
+    size_t count;
+    walk->lists = arena_calloc(walk->run.arena, schema->version_count, sizeof(*walk->lists));
+    if (walk->lists == NULL ||
+        !memory_sections(schema, complement, walk->run.arena, &sections, &count)) {
+        return run_no_memory(&walk->run);
+    }
+    for (size_t i = 0; i < count; i++) {
+        walk->lists[sections[i].version - 1] = sections[i].list;
+    }
+    return true;
+}
+
+/* No identity member, nor a parent of one, may occur twice. */
+static bool
+walk_check_identity(struct walk *walk, unsigned version)
+{
+    const struct plan_version *at = &walk->run.schema->versions[version - 1];
+    for (size_t i = 0; i < at->identity_count; i++) {
+        struct place place;
+        if (!run_resolve(&walk->run, walk->root, &at->identity[i], &place)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Take the document from version <from> to <to>. False: *ret_reached is the version it got to,
+ * and if settling, the list of the step behind it says what remains.
+ */
+static bool
+walk_run(struct walk *walk, unsigned from, unsigned to, unsigned *ret_reached)
+{
+    struct run *run = &walk->run;
+    bool up = from < to;
+    for (unsigned at = from; at != to; at = up ? at + 1 : at - 1) {
+        const struct plan_step *step = &run->schema->steps[up ? at - 1 : at - 2];
+        struct slice *list = &walk->lists[up ? at - 1 : at - 2];
+        struct slice *in;
+        struct slice *out = arena_calloc(run->arena, step->list.count, sizeof(*out));
+        run->from = at;
+        run->to = up ? at + 1 : at - 1;
+        *ret_reached = at;
+        if (out == NULL || !memory_read(*list, step->list.count, run->arena, &in)) {
+            return run_no_memory(run);
+        }
+        bool done = run_list(run, &step->list, up, walk->root, in, out);
+        if (run->no_memory || (!done && !run->settling)) {
+            return false;
+        }
+        if (run->remember && !memory_write(out, step->list.count, run->arena, list)) {
+            return run_no_memory(run);
+        }
+        if (!done) {
+            return false;
+        }
+    }
+    *ret_reached = to;
+    return true;
+}
+
+static bool
+versions_known(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
+               struct lens_failure *failure)
+{
+    if (record->version < 1 || record->version > schema->version_count) {
+        return fail(failure, LENS_NO_VERSION, record->version, to,
+                    "the record's version is unknown");
+    }
+    if (to < 1 || to > schema->version_count) {
+        return fail(failure, LENS_NO_VERSION, record->version, to,
+                    "the reader's version is unknown");
+    }
+    return true;
+}
+
+/* The record's document at version <to>, which is another than its own. */
+static bool
+translate(struct walk *walk, const struct lens_record *record, unsigned to)
+{
+    struct run *run = &walk->run;
+    const struct plan_limits *limits = &run->schema->limits;
+    unsigned reached;
+    run->text_max = bound(record->body.size, limits->output_factor, limits->output_size);
+    if (!versions_known(run->schema, record, to, run->failure) ||
+        !walk_parse(walk, record->body, record->version) ||
+        !walk_check_identity(walk, record->version) ||
+        !walk_remember(walk, record->complement)) {
+        if (run->failure->from == run->failure->to && run->failure->reason != LENS_NO_VERSION) {
+            run->failure->to = record->version < to ? record->version + 1 : record->version - 1;
+        }
+        return false;
+    }
+    return walk_run(walk, record->version, to, &reached);
+}
+
+static bool
+walk_text(struct walk *walk, struct slice *ret_text)
+{
+    struct run *run = &walk->run;
+    run->frame = NULL;
+    if (tree_full_size(walk->root) > run->text_max) {
+        return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
+    }
+    return tree_full_text(walk->root, run->arena, ret_text) || run_no_memory(run);
+}
+
+/* --- views ----------------------------------------------------------------------------------
+ */
+
+bool
+lens_explain(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
+             struct arena *arena, void (*on_note)(void *context, const struct lens_note *note),
+             void *context, struct slice *ret_view, struct lens_failure *ret_failure)
+{
+    struct walk walk = {.run = {.schema = schema,
+                                .arena = arena,
+                                .failure = ret_failure,
+                                .on_note = on_note,
+                                .context = context}};
+    if (record->version == to) {
+        *ret_view = record->body;
+        return true;
+    }
+    return translate(&walk, record, to) && walk_text(&walk, ret_view);
+}
+
 bool
 lens_view(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
           struct arena *arena, struct slice *ret_view, struct lens_failure *ret_failure)
 {
-    struct lens_record rebased;
-    if (!lens_rebase(schema, record, to, arena, &rebased, ret_failure)) {
-        return false;
+    return lens_explain(schema, record, to, arena, NULL, NULL, ret_view, ret_failure);
+}
+
+/* A complement must be in proportion to the body. */
+static bool
+within_budget(const struct lens_schema *schema, const struct lens_record *record,
+              struct lens_failure *failure)
+{
+    const struct plan_limits *limits = &schema->limits;
+    if (record->complement.size >
+        bound(record->body.size, limits->complement_factor, limits->complement_size)) {
+        return fail(failure, LENS_BUDGET, record->version, record->version,
+                    "beyond the limit of the complement");
     }
-    *ret_view = rebased.body;
     return true;
 }
 
@@ -41,13 +216,129 @@ lens_rebase(const struct lens_schema *schema, const struct lens_record *record, 
             struct arena *arena, struct lens_record *ret_record,
             struct lens_failure *ret_failure)
 {
-    (void)schema;
-    (void)arena;
-    if (record->version != to) {
-        return fail(ret_failure, LENS_NO_VERSION, record->version, to, "not translated yet");
+    struct walk walk = {
+        .run = {.schema = schema, .arena = arena, .failure = ret_failure, .remember = true}};
+    struct lens_record rebased = {.version = to};
+    if (record->version == to) {
+        *ret_record = *record;
+        return true;
     }
-    *ret_record = *record;
+    if (!translate(&walk, record, to) || !walk_text(&walk, &rebased.body)) {
+        return false;
+    }
+    if (!memory_complement(schema, walk.lists, arena, &rebased.complement)) {
+        return run_no_memory(&walk.run);
+    }
+    if (!within_budget(schema, &rebased, ret_failure)) {
+        return false;
+    }
+    *ret_record = rebased;
     return true;
+}
+
+/* --- writes ---------------------------------------------------------------------------------
+ */
+
+/*
+ * Did a write change or remove the value of an identity member? <before> may be no document;
+ * <walk> holds the new one, or no root if it is none.
+ */
+static bool
+identity_changed(struct walk *walk, struct slice before, unsigned version, bool *ret_changed)
+{
+    const struct plan_version *at = &walk->run.schema->versions[version - 1];
+    struct walk old = *walk;
+    *ret_changed = false;
+    old.root = NULL;
+    if (at->identity_count == 0) {
+        return true;
+    }
+    if (!walk_parse(&old, before, version)) {
+        return !old.run.no_memory;
+    }
+    for (size_t i = 0; i < at->identity_count && !*ret_changed; i++) {
+        struct place was = {0};
+        struct place is = {0};
+        if (!run_resolve(&old.run, old.root, &at->identity[i], &was) ||
+            (walk->root != NULL &&
+             !run_resolve(&walk->run, walk->root, &at->identity[i], &is))) {
+            *ret_changed = true;
+        } else if (was.member != NULL) {
+            bool equal = false;
+            if (is.member != NULL &&
+                !tree_equal(was.member, is.member, walk->run.arena, &equal)) {
+                return false;
+            }
+            *ret_changed = !equal;
+        }
+        if (old.run.no_memory || walk->run.no_memory) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * To the version next to the last step towards <to> that remembers anything, and back. What a
+ * failure keeps from being looked at, stays.
+ */
+static bool
+settle_towards(struct walk *walk, unsigned version, unsigned to)
+{
+    struct run *run = &walk->run;
+    bool up = version < to;
+    unsigned end = version;
+    for (unsigned at = version; at != to; at = up ? at + 1 : at - 1) {
+        if (walk->lists[up ? at - 1 : at - 2].size > 0) {
+            end = up ? at + 1 : at - 1;
+        }
+    }
+    if (end == version) {
+        return true;
+    }
+    unsigned steps = run->schema->version_count;
+    struct slice *before = arena_calloc(run->arena, steps, sizeof(*before));
+    unsigned reached;
+    unsigned back;
+    if (before == NULL) {
+        return run_no_memory(run);
+    }
+    memcpy(before, walk->lists, steps * sizeof(*before));
+    run->settling = true;
+    walk_run(walk, version, end, &reached);
+    run->settling = false;
+    if (run->no_memory) {
+        return false;
+    }
+    if (reached != version && !walk_run(walk, reached, version, &back)) {
+        /* An op that cannot be undone: keep everything rather than guess. */
+        memcpy(walk->lists, before, steps * sizeof(*before));
+    }
+    return !run->no_memory;
+}
+
+/* Drop from the complement of <record> what its body no longer holds. */
+static bool
+settle(struct walk *walk, struct lens_record *record)
+{
+    struct run *run = &walk->run;
+    if (!walk_remember(walk, record->complement)) {
+        return false;
+    }
+    if (walk->root != NULL && walk_check_identity(walk, record->version)) {
+        if (!settle_towards(walk, record->version, run->schema->version_count)) {
+            return false;
+        }
+        /* Undone to the byte, so the same tree serves for the other direction. */
+        if (!settle_towards(walk, record->version, 1)) {
+            return false;
+        }
+    }
+    if (run->no_memory) {
+        return false;
+    }
+    return memory_complement(run->schema, walk->lists, run->arena, &record->complement) ||
+           run_no_memory(run);
 }
 
 enum lens_write
@@ -55,22 +346,51 @@ lens_write(const struct lens_schema *schema, const struct lens_record *old, unsi
            struct slice body, struct arena *arena, struct lens_record *ret_record,
            struct lens_failure *ret_failure)
 {
+    struct lens_record record = {.version = by, .body = body};
     struct lens_record rebased;
-    if (lens_schema_strict(schema) && !lens_is_document(schema, by, body)) {
-        fail(ret_failure, LENS_SYNTAX, by, by, "not a JSON document");
+    if (by < 1 || by > schema->version_count) {
+        fail(ret_failure, LENS_NO_VERSION, by, by, "the writer's version is unknown");
         return LENS_WRITE_REFUSED;
     }
-    bool done = old == NULL || lens_rebase(schema, old, by, arena, &rebased, ret_failure);
-    *ret_record = (struct lens_record){.version = by, .body = body};
-    return done ? LENS_WRITE_OK : LENS_WRITE_QUARANTINE;
-}
-
-bool
-lens_explain(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
-             struct arena *arena, void (*on_note)(void *context, const struct lens_note *note),
-             void *context, struct slice *ret_view, struct lens_failure *ret_failure)
-{
-    (void)on_note;
-    (void)context;
-    return lens_view(schema, record, to, arena, ret_view, ret_failure);
+    if (schema->strict) {
+        size_t offset;
+        enum json_status status = json_check(body, schema->limits.depth, &offset);
+        if (status != JSON_OK) {
+            fail(ret_failure, status == JSON_DEEP ? LENS_BUDGET : LENS_SYNTAX, by, by,
+                 status == JSON_DEEP ? "nested too deep" : "not a JSON document");
+            return LENS_WRITE_REFUSED;
+        }
+    }
+    if (old != NULL && !lens_rebase(schema, old, by, arena, &rebased, ret_failure)) {
+        *ret_record = record;
+        return LENS_WRITE_QUARANTINE;
+    }
+    if (old != NULL && rebased.complement.size > 0) {
+        record.complement = rebased.complement;
+        if (!slice_equal(rebased.body, body)) {
+            struct lens_failure failure;
+            struct walk walk = {.run = {.schema = schema,
+                                        .arena = arena,
+                                        .failure = &failure,
+                                        .remember = true,
+                                        .text_max = SIZE_MAX}};
+            bool changed;
+            walk_parse(&walk, body, by);
+            if (walk.run.no_memory || !identity_changed(&walk, rebased.body, by, &changed) ||
+                (!changed && !settle(&walk, &record))) {
+                fail(ret_failure, LENS_BUDGET, by, by, "out of memory");
+                *ret_record = (struct lens_record){.version = by, .body = body};
+                return LENS_WRITE_QUARANTINE;
+            }
+            if (changed) {
+                record.complement = slice_make(NULL, 0);
+            }
+        }
+        if (!within_budget(schema, &record, ret_failure)) {
+            *ret_record = (struct lens_record){.version = by, .body = body};
+            return LENS_WRITE_QUARANTINE;
+        }
+    }
+    *ret_record = record;
+    return LENS_WRITE_OK;
 }

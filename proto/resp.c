@@ -94,7 +94,7 @@ parse_multibulk(struct resp_request *request, const char *data, size_t size,
         if (result != RESP_READY) {
             return result;
         }
-        if (!valid || length > RESP_ARGC_MAX) {
+        if (!valid) {
             return bad(request, "invalid multibulk length");
         }
         if (length <= 0) {

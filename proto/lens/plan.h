@@ -148,4 +148,6 @@ struct lens_schema {
 /* Is <outer> the same as <inner>, or an ancestor of it? */
 bool plan_path_covers(const struct plan_path *outer, const struct plan_path *inner);
 
+bool plan_path_same(const struct plan_path *a, const struct plan_path *b);
+
 #endif

@@ -31,8 +31,8 @@ related(const struct plan_path *a, const struct plan_path *b)
     return plan_path_covers(a, b) || plan_path_covers(b, a);
 }
 
-static bool
-same(const struct plan_path *a, const struct plan_path *b)
+bool
+plan_path_same(const struct plan_path *a, const struct plan_path *b)
 {
     return a->count == b->count && plan_path_covers(a, b);
 }
@@ -94,7 +94,7 @@ read_rename(struct steps *steps, struct tree_node *node, struct plan_op *op)
         !sibling(steps->reader, &op->path, &name, &op->to)) {
         return false;
     }
-    if (same(&op->path, &op->to)) {
+    if (plan_path_same(&op->path, &op->to)) {
         return reader_refuse(steps->reader, to, "a member cannot be renamed to its own name");
     }
     return true;
@@ -115,7 +115,7 @@ read_move(struct steps *steps, struct tree_node *node, struct plan_op *op)
     if (!read_path(steps, node, "from", &op->path) || !read_path(steps, node, "to", &op->to)) {
         return false;
     }
-    if (same(&op->path, &op->to)) {
+    if (plan_path_same(&op->path, &op->to)) {
         return reader_refuse(steps->reader, node, "a member cannot be moved to where it is");
     }
     return true;
@@ -556,7 +556,7 @@ carry(struct reader *reader, const struct tree_node *node, const struct plan_op 
     case PLAN_CONVERT:
     case PLAN_WRAP:
     case PLAN_UNWRAP:
-        if (same(&op->path, path)) {
+        if (plan_path_same(&op->path, path)) {
             return true;
         }
         break;

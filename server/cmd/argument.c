@@ -48,20 +48,26 @@ argument_float(struct request *request, size_t index, long double *ret_value)
 }
 
 bool
-argument_db(struct request *request, size_t index, const char *error, uint32_t *ret_db)
+argument_db_number(struct request *request, size_t index, const char *error,
+                   int64_t *ret_number)
 {
-    int64_t selected;
-    if (error == NULL) {
-        error = "value is not an integer or out of range";
-    }
-    if (!argument_int64_or(request, index, INT32_MIN, INT32_MAX, error, &selected)) {
+    static const char RANGE[] =
+        "value is out of range, value must between -2147483648 and 2147483647";
+    if (error == NULL && !argument_int64(request, index, ret_number)) {
         return false;
     }
-    if (selected < 0 || selected >= config_number(request->server->config, CONFIG_DATABASES)) {
+    return argument_int64_or(request, index, INT32_MIN, INT32_MAX,
+                             error != NULL ? error : RANGE, ret_number);
+}
+
+bool
+argument_db(struct request *request, int64_t number, uint32_t *ret_db)
+{
+    if (number < 0 || number >= config_number(request->server->config, CONFIG_DATABASES)) {
         reply_error(request->reply, "ERR DB index is out of range");
         return false;
     }
-    *ret_db = mapping_database(request->server->mapping, (uint32_t)selected);
+    *ret_db = mapping_database(request->server->mapping, (uint32_t)number);
     return true;
 }
 
@@ -133,13 +139,25 @@ argument_expiry_any(struct request *request, size_t index, struct expiry_unit un
     return to_absolute_ms(request, amount, unit, ret_expiry_ms) || refuse_expiry(request);
 }
 
+/* As Redis reads it with strtoul(): a sign is taken, and nothing at all is 0. */
 bool
 argument_cursor(struct request *request, size_t index, uint64_t *ret_cursor)
 {
-    if (!slice_to_uint64(request->argv[index], ret_cursor)) {
-        reply_error(request->reply, "ERR invalid cursor");
-        return false;
+    struct slice text = request->argv[index];
+    bool negative = text.size > 1 && text.data[0] == '-';
+    if (text.size > 1 && (negative || text.data[0] == '+')) {
+        text = slice_make(text.data + 1, text.size - 1);
     }
+    uint64_t cursor = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned digit = (unsigned)(unsigned char)text.data[i] - '0';
+        if (digit > 9 || __builtin_mul_overflow(cursor, (uint64_t)10, &cursor) ||
+            __builtin_add_overflow(cursor, (uint64_t)digit, &cursor)) {
+            reply_error(request->reply, "ERR invalid cursor");
+            return false;
+        }
+    }
+    *ret_cursor = negative ? ~cursor + 1 : cursor;
     return true;
 }
 

@@ -22,11 +22,17 @@ bool argument_int64_or(struct request *request, size_t index, int64_t min, int64
 bool argument_float(struct request *request, size_t index, long double *ret_value);
 
 /*
- * argv[index] as the number of a database, resolved to the one in the keyspace that this
- * connection means by it. <error> NULL: as argument_int64(). Out of range: "ERR DB index is out
- * of range".
+ * argv[index] as a number that a database may have. <error> replaces Redis' usual messages
+ * unless it is NULL.
  */
-bool argument_db(struct request *request, size_t index, const char *error, uint32_t *ret_db);
+bool argument_db_number(struct request *request, size_t index, const char *error,
+                        int64_t *ret_number);
+
+/*
+ * The database of the keyspace that this server means by <number>, else "ERR DB index is out of
+ * range".
+ */
+bool argument_db(struct request *request, int64_t number, uint32_t *ret_db);
 
 /* How an expiry was spelled. */
 struct expiry_unit {

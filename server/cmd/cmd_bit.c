@@ -92,32 +92,48 @@ resolve_bit_range(const struct bit_range *range, struct slice view, struct range
     return true;
 }
 
+/* Redis looks at the key first: a missing one hides what is wrong with the range. */
 void
 cmd_bitcount(struct request *request)
 {
     struct bit_range range;
     struct range bits;
     struct slice view = SLICE("");
-    if (request->argc == 3) {
-        reply_syntax_error(request->reply);
-        return;
-    }
-    if (!parse_bit_range(request, 2, &range)) {
-        return;
-    }
     enum value_find found = value_read(request, &request->keys[0], &view);
     if (found == VALUE_FAILED) {
         return;
     }
-    bool some = found == VALUE_FOUND && resolve_bit_range(&range, view, &bits);
-    reply_integer(request->reply, some ? (int64_t)bits_count(view, bits) : 0);
+    if (found == VALUE_ABSENT) {
+        reply_integer(request->reply, 0);
+        return;
+    }
+    if (request->argc == 3) {
+        reply_syntax_error(request->reply);
+        return;
+    }
+    if (parse_bit_range(request, 2, &range)) {
+        bool some = !range_is_reversed(range.start, range.end) &&
+                    resolve_bit_range(&range, view, &bits);
+        reply_integer(request->reply, some ? (int64_t)bits_count(view, bits) : 0);
+    }
+}
+
+static int64_t
+find_bit(const struct bit_range *range, struct slice view, bool set)
+{
+    struct range bits;
+    if (!resolve_bit_range(range, view, &bits)) {
+        return -1;
+    }
+    int64_t position = bits_find(view, bits, set);
+    /* A string goes on with zeros for those who state no end. */
+    return position < 0 && !set && !range->has_end ? (int64_t)view.size * 8 : position;
 }
 
 void
 cmd_bitpos(struct request *request)
 {
     struct bit_range range;
-    struct range bits;
     int64_t bit;
     struct slice view = SLICE("");
     if (!argument_int64(request, 2, &bit)) {
@@ -127,26 +143,15 @@ cmd_bitpos(struct request *request)
         reply_error(request->reply, "ERR The bit argument must be 1 or 0.");
         return;
     }
-    if (!parse_bit_range(request, 3, &range)) {
-        return;
-    }
     enum value_find found = value_read(request, &request->keys[0], &view);
     if (found == VALUE_FAILED) {
         return;
     }
     if (found == VALUE_ABSENT) {
         reply_integer(request->reply, bit == 1 ? -1 : 0);
-        return;
+    } else if (parse_bit_range(request, 3, &range)) {
+        reply_integer(request->reply, find_bit(&range, view, bit == 1));
     }
-    int64_t position = -1;
-    if (resolve_bit_range(&range, view, &bits)) {
-        position = bits_find(view, bits, bit == 1);
-        /* A string goes on with zeros for those who state no end. */
-        if (position < 0 && bit == 0 && !range.has_end) {
-            position = (int64_t)view.size * 8;
-        }
-    }
-    reply_integer(request->reply, position);
 }
 
 /* ---- BITOP ---- */

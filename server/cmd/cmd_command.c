@@ -357,7 +357,7 @@ reply_list(struct reply *reply, const struct list_filter *filter)
     for (size_t i = 0; i < command_count(); i++) {
         count += is_listed(command_at(i), filter);
     }
-    reply_set(reply, count);
+    reply_array(reply, count);
     for (size_t i = 0; i < command_count(); i++) {
         if (is_listed(command_at(i), filter)) {
             reply_lower(reply, command_at(i)->name);
@@ -455,7 +455,7 @@ cmd_command_getkeysandflags(struct request *request)
     }
 }
 
-/* ---- ACL CAT, for cmd_server.c's neighbours: categories live here ---- */
+/* ---- ACL CAT: here because categories are ---- */
 
 void
 cmd_acl_cat(struct request *request)
@@ -478,16 +478,7 @@ cmd_acl_cat(struct request *request)
                     (int)(name.size < 128 ? name.size : 128), name.data);
         return;
     }
-    size_t count = 0;
-    for (size_t i = 0; i < command_count(); i++) {
-        count += is_listed(command_at(i), &filter);
-    }
-    reply_array(request->reply, count);
-    for (size_t i = 0; i < command_count(); i++) {
-        if (is_listed(command_at(i), &filter)) {
-            reply_lower(request->reply, command_at(i)->name);
-        }
-    }
+    reply_list(request->reply, &filter);
 }
 
 /* ---- HELP of any container ---- */

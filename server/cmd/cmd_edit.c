@@ -57,7 +57,8 @@ cmd_getrange(struct request *request)
         return;
     }
     struct range range;
-    if (found == VALUE_FOUND && range_resolve(first, last, view.size, &range)) {
+    if (found == VALUE_FOUND && !range_is_reversed(first, last) &&
+        range_resolve(first, last, view.size, &range)) {
         reply_bulk(request->reply,
                    slice_make(view.data + range.first, (size_t)(range.last - range.first + 1)));
     } else {

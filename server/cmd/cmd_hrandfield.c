@@ -4,6 +4,8 @@
 #include "server/cmd/hash_key.h"
 #include "server/core/random.h"
 
+#include <inttypes.h>
+
 /* So many answers, repetitions included, are refused: nothing else would bound the reply. */
 enum { RANDOM_COUNT_MAX = 10 * 1000 * 1000 };
 
@@ -22,6 +24,13 @@ parse_options(struct request *request, struct random_options *ret_options)
     if (request->argc > 2) {
         options.has_count = true;
         if (!argument_int64(request, 2, &count)) {
+            return false;
+        }
+        if (count == INT64_MIN) {
+            reply_error(request->reply,
+                        "ERR value is out of range, value must between %" PRId64
+                        " and %" PRId64,
+                        -INT64_MAX, INT64_MAX);
             return false;
         }
     }

@@ -111,11 +111,13 @@ cmd_copy(struct request *request)
 {
     uint32_t db = request->db;
     bool replace = false;
+    int64_t number;
     for (size_t index = 3; index < request->argc; index++) {
         if (argument_is(request, index, "REPLACE")) {
             replace = true;
         } else if (argument_is(request, index, "DB") && index + 1 < request->argc) {
-            if (!argument_db(request, ++index, NULL, &db)) {
+            if (!argument_db_number(request, ++index, NULL, &number) ||
+                !argument_db(request, number, &db)) {
                 return;
             }
         } else {
@@ -131,8 +133,9 @@ cmd_copy(struct request *request)
 void
 cmd_move(struct request *request)
 {
+    int64_t number;
     uint32_t db;
-    if (!argument_db(request, 2, NULL, &db)) {
+    if (!argument_db_number(request, 2, NULL, &number) || !argument_db(request, number, &db)) {
         return;
     }
     struct key to = keyspace_key(request->server->keyspace, db, request->argv[1]);

@@ -161,10 +161,12 @@ cmd_flushall(struct request *request)
 void
 cmd_swapdb(struct request *request)
 {
+    int64_t numbers[2];
     uint32_t a;
     uint32_t b;
-    if (argument_db(request, 1, "invalid first DB index", &a) &&
-        argument_db(request, 2, "invalid second DB index", &b)) {
+    if (argument_db_number(request, 1, "invalid first DB index", &numbers[0]) &&
+        argument_db_number(request, 2, "invalid second DB index", &numbers[1]) &&
+        argument_db(request, numbers[0], &a) && argument_db(request, numbers[1], &b)) {
         keyspace_swap_locked(request->server->keyspace, a, b);
         reply_ok(request->reply);
     }

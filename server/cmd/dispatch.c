@@ -45,8 +45,12 @@ reply_unknown_command(struct request *request)
 static bool
 find_row(struct request *request)
 {
+    if (request->command != NULL) {
+        return true; /* prepared */
+    }
     const struct command *command = command_find(request->argv[0]);
-    if (command == NULL && (argument_is(request, 0, "POST") || argument_is(request, 0, "HOST:"))) {
+    if (command == NULL &&
+        (argument_is(request, 0, "POST") || argument_is(request, 0, "HOST:"))) {
         request->session->is_closing = true; /* HTTP: a browser was lured here; as Redis does */
         return false;
     }
@@ -137,13 +141,19 @@ pass_gates(struct request *request)
 
 /* ---- begin, handler, end ---- */
 
+/* The database whose data the session sees. */
+static uint32_t
+data_db(const struct request *request)
+{
+    uint32_t db = atomic_load_explicit(&request->session->db, memory_order_relaxed);
+    return mapping_database(request->server->mapping, db);
+}
+
 bool
 dispatch_find_keys(struct request *request)
 {
-    request->db =
-        mapping_database(request->server->mapping,
-                         atomic_load_explicit(&request->session->db, memory_order_relaxed));
-    request->keys = NULL;
+    request->db = data_db(request);
+    request->keys = request->own_keys = NULL;
     request->key_count = 0;
     if (request->command->keys.first == 0) {
         return true;
@@ -165,7 +175,7 @@ dispatch_find_keys(struct request *request)
         keys[i] =
             keyspace_key(request->server->keyspace, request->db, request->argv[indices[i]]);
     }
-    request->keys = keys;
+    request->keys = request->own_keys = keys;
     request->key_count = count;
     return true;
 }
@@ -219,10 +229,37 @@ is_timed(const struct request *request)
     return limit_us >= 0 && ((request->command->flags & COMMAND_FAST) == 0 || limit_us < 1000);
 }
 
+void
+dispatch_prepare(struct request *request)
+{
+    const struct command *command = command_find(request->argv[0]);
+    if (command != NULL && (command->flags & COMMAND_CONTAINER) == 0) {
+        request->command = command;
+        if (!dispatch_find_keys(request)) {
+            request->command = NULL;
+        }
+    }
+}
+
+/* Prepared keys were hashed before the requests in front ran: one may have changed databases.
+ */
+static bool
+have_keys(struct request *request)
+{
+    if (request->keys == NULL) {
+        return dispatch_find_keys(request);
+    }
+    request->db = data_db(request);
+    for (size_t i = 0; i < request->key_count; i++) {
+        request->own_keys[i].db = request->db;
+    }
+    return true;
+}
+
 static void
 run(struct request *request)
 {
-    if (!dispatch_find_keys(request)) {
+    if (!have_keys(request)) {
         reply_out_of_memory(request->reply);
         return;
     }

@@ -12,10 +12,18 @@
 
 /*
  * Run one request. The caller has filled in server, session, reply, argc (>= 1), argv, now_ms,
- * arena, registry, counters and worker_index; the rest is set here. Exactly one reply is
- * written, unless CLIENT REPLY says otherwise or the request is parked.
+ * arena, registry, counters and worker_index; the rest is set here (command and keys must be
+ * NULL, or come from dispatch_prepare()). Exactly one reply is written, unless CLIENT REPLY
+ * says otherwise or the request is parked.
  */
 void dispatch(struct request *request);
+
+/*
+ * Look the row up and hash the keys ahead of dispatch(), which then need not; for a batch, so
+ * that the keys can be prefetched. Replies nothing: what is wrong is found again in dispatch().
+ * argc, argv, session, server and arena are filled in.
+ */
+void dispatch_prepare(struct request *request);
 
 /*
  * For EXEC: run a queued command, its shards being locked already. The row and its gates were

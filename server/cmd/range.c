@@ -12,9 +12,15 @@ from_start(int64_t end, uint64_t count)
 }
 
 bool
+range_is_reversed(int64_t first, int64_t last)
+{
+    return first < 0 && last < 0 && first > last;
+}
+
+bool
 range_resolve(int64_t first, int64_t last, uint64_t count, struct range *ret_range)
 {
-    if (count == 0 || (first < 0 && last < 0 && first > last)) {
+    if (count == 0) {
         return false;
     }
     struct range range = {from_start(first, count), from_start(last, count)};

@@ -16,7 +16,7 @@ struct loader {
     unsigned depth;
 };
 
-static bool load_file(struct loader *loader, const char *path);
+static bool load_file(struct loader *loader, const char *path, struct buffer *ret_reason);
 
 /* ---- files ---- */
 
@@ -36,7 +36,7 @@ load_include(struct loader *loader, struct slice pattern, struct buffer *ret_rea
     memcpy(path, pattern.data, pattern.size);
     path[pattern.size] = '\0';
     if (strpbrk(path, "*?[") == NULL) {
-        return load_file(loader, path);
+        return load_file(loader, path, ret_reason);
     }
     glob_t found;
     int result = glob(path, 0, NULL, &found);
@@ -45,7 +45,7 @@ load_include(struct loader *loader, struct slice pattern, struct buffer *ret_rea
         buffer_append_string(ret_reason, "this pattern cannot be looked up");
     }
     for (size_t i = 0; result == 0 && i < found.gl_pathc && is_good; i++) {
-        is_good = load_file(loader, found.gl_pathv[i]);
+        is_good = load_file(loader, found.gl_pathv[i], ret_reason);
     }
     globfree(&found);
     return is_good;
@@ -126,15 +126,16 @@ load_stream(struct loader *loader, FILE *stream, const char *path)
     return is_good;
 }
 
+/* What is wrong inside goes to the loader's error; that it cannot be opened is a reason. */
 static bool
-load_file(struct loader *loader, const char *path)
+load_file(struct loader *loader, const char *path, struct buffer *ret_reason)
 {
     if (strcmp(path, "-") == 0 && loader->depth == 0) {
         return load_stream(loader, stdin, "standard input");
     }
     FILE *stream = fopen(path, "re");
     if (stream == NULL) {
-        buffer_printf(loader->error, "can't open '%s': %s", path, strerror(errno));
+        buffer_printf(ret_reason, "can't open '%s': %s", path, strerror(errno));
         return false;
     }
     loader->depth++;
@@ -200,7 +201,7 @@ config_file_load(int argc, char *const argv[], config_on_directive *on_directive
     struct loader loader = {on_directive, context, ret_error, 0};
     int at = 1;
     if (at < argc && (argv[at][0] != '-' || strcmp(argv[at], "-") == 0)) {
-        if (!load_file(&loader, argv[at])) {
+        if (!load_file(&loader, argv[at], ret_error)) {
             return false;
         }
         at++;

@@ -8,12 +8,13 @@
 #include "server/schema/bindings.h"
 #include "server/schema/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    CONN_FEW_ARGUMENTS = 16,
+    CONN_BATCH_MAX = 16,
     CONN_ARGC_MAX_UNAUTHENTICATED = 10,
     CONN_BULK_MAX_UNAUTHENTICATED = 16 * 1024,
     CONN_FLUSH_SIZE = 256 * 1024,    /* write in the middle of a batch from here on */
@@ -240,34 +241,6 @@ is_paused(const struct conn *conn)
            (conn->is_writing && conn->out.size >= CONN_PAUSE_SIZE);
 }
 
-static void
-run_request(struct conn *conn, struct request *request, const struct resp_request *parsed,
-            const char *data)
-{
-    struct worker *worker = conn->worker;
-    struct slice few[CONN_FEW_ARGUMENTS];
-    struct slice *argv = few;
-    if (parsed->argc > CONN_FEW_ARGUMENTS) {
-        argv = arena_alloc(&worker->arena, parsed->argc * sizeof(*argv));
-        if (argv == NULL) {
-            reply_out_of_memory(request->reply);
-            return;
-        }
-    }
-    for (size_t i = 0; i < parsed->argc; i++) {
-        argv[i] = slice_make(data + parsed->spans[i].offset, parsed->spans[i].size);
-    }
-    request->argc = parsed->argc;
-    request->argv = argv;
-    request->reply->resp = atomic_load_explicit(&conn->session.resp, memory_order_relaxed);
-    dispatch(request);
-    conn->is_parked = request->is_parked;
-    arena_clear(&worker->arena);
-    if ((request->command == NULL || (request->command->flags & COMMAND_FAST) == 0)) {
-        request->now_ms = wall_clock_ms(); /* time may have passed */
-    }
-}
-
 static struct resp_limits
 request_limits(const struct conn *conn)
 {
@@ -287,13 +260,120 @@ refuse(struct conn *conn, struct reply *reply, const char *error)
     conn->session.is_closing = true;
 }
 
+/* A request that was parsed ahead. */
+struct parsed {
+    size_t size; /* bytes of input */
+    size_t argc; /* 0: empty, to be skipped */
+    struct request request;
+};
+
+/* Requests parsed together, so that the memory their keys lie in is fetched together. */
+struct batch {
+    struct parsed items[CONN_BATCH_MAX];
+    size_t count;
+    enum resp_result end; /* why it ends here; READY: because it is full */
+};
+
+/* Make the request of what <parser> has found at <data>; false without memory. */
+static bool
+take_parsed(const struct resp_request *parser, const char *data, const struct request *model,
+            struct parsed *ret_parsed)
+{
+    ret_parsed->size = parser->position;
+    ret_parsed->argc = parser->argc;
+    ret_parsed->request = *model;
+    struct slice *argv = arena_alloc(model->arena, parser->argc * sizeof(*argv));
+    if (argv == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < parser->argc; i++) {
+        argv[i] = slice_make(data + parser->spans[i].offset, parser->spans[i].size);
+    }
+    ret_parsed->request.argc = parser->argc;
+    ret_parsed->request.argv = argv;
+    return true;
+}
+
+/*
+ * Parse ahead. What is not run in the end is parsed again; so an inline request, which decoding
+ * changes, is a batch of its own, and so is what comes before authentication, where limits
+ * change.
+ */
+static void
+parse_batch(struct conn *conn, struct resp_request *parser, char *data, size_t size,
+            const struct request *model, struct batch *batch)
+{
+    struct resp_limits limits = request_limits(conn);
+    size_t used = 0;
+    size_t count_max = limits.is_authenticated && data[0] == '*' ? CONN_BATCH_MAX : 1;
+    batch->count = 0;
+    batch->end = RESP_READY;
+    while (batch->count < count_max && (batch->count == 0 || used < size)) {
+        if (batch->count > 0 && data[used] != '*') {
+            return;
+        }
+        batch->end = resp_request_parse(parser, data + used, size - used, &limits);
+        if (batch->end != RESP_READY) {
+            return;
+        }
+        if (!take_parsed(parser, data + used, model, &batch->items[batch->count])) {
+            (void)snprintf(parser->error, sizeof(parser->error), "out of memory");
+            batch->end = RESP_BAD;
+            return;
+        }
+        used += parser->position;
+        batch->count++;
+        resp_request_clear(parser);
+    }
+}
+
+static void
+prefetch_batch(struct conn *conn, struct batch *batch)
+{
+    struct key keys[CONN_BATCH_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct parsed *parsed = &batch->items[i];
+        if (parsed->argc > 0) {
+            dispatch_prepare(&parsed->request);
+            if (parsed->request.key_count > 0) {
+                keys[count++] = parsed->request.keys[0];
+            }
+        }
+    }
+    keyspace_prefetch(conn->worker->server->keyspace, keys, count);
+}
+
+static void
+run_request(struct conn *conn, struct request *request, int64_t *now_ms)
+{
+    request->reply->resp = atomic_load_explicit(&conn->session.resp, memory_order_relaxed);
+    request->now_ms = *now_ms;
+    dispatch(request);
+    conn->is_parked = request->is_parked;
+    if (request->command == NULL || (request->command->flags & COMMAND_FAST) == 0) {
+        *now_ms = wall_clock_ms(); /* time may have passed */
+    }
+    if (atomic_load_explicit(&conn->session.is_killed, memory_order_relaxed)) {
+        conn->session.is_closing = true;
+    }
+    if (conn->out.size >= CONN_FLUSH_SIZE) {
+        flush(conn);
+        take_output_buffer(conn);
+    }
+    if (!conn->is_closed && is_over_output_limit(conn, *now_ms)) {
+        counters_add(conn->worker->counters, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS, 1);
+        conn_close(conn);
+    }
+}
+
 /* Run the requests in <data> while nothing is in the way; returns the bytes they took. */
 static size_t
 serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
 {
     struct worker *worker = conn->worker;
     struct reply reply = {.out = &conn->out};
-    struct request request = {
+    const struct request model = {
         .server = worker->server,
         .session = &conn->session,
         .reply = &reply,
@@ -301,42 +381,35 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         .registry = registry_current(worker->server->registries),
         .counters = worker->counters,
         .worker_index = worker->index,
-        .now_ms = wall_clock_ms(),
     };
+    struct batch batch = {.end = RESP_READY};
+    int64_t now_ms = wall_clock_ms();
     size_t used = 0;
     uint64_t count = 0;
     take_output_buffer(conn);
-    reply.resp = atomic_load_explicit(&conn->session.resp, memory_order_relaxed);
-    while (used < size && !is_paused(conn)) {
-        struct resp_limits limits = request_limits(conn);
-        enum resp_result result = resp_request_parse(parser, data + used, size - used, &limits);
-        if (result == RESP_MORE) {
-            break;
+    while (used < size && !is_paused(conn) && batch.end == RESP_READY) {
+        parse_batch(conn, parser, data + used, size - used, &model, &batch);
+        if (batch.count > 1) {
+            prefetch_batch(conn, &batch);
         }
-        if (result == RESP_BAD) {
+        size_t done = 0;
+        for (; done < batch.count && !is_paused(conn); done++) {
+            if (batch.items[done].argc > 0) {
+                run_request(conn, &batch.items[done].request, &now_ms);
+                count++;
+            }
+            used += batch.items[done].size;
+        }
+        if (done < batch.count) {
+            resp_request_clear(parser); /* it had gone ahead */
+        } else if (batch.end == RESP_BAD && !is_paused(conn)) {
+            reply.resp = atomic_load_explicit(&conn->session.resp, memory_order_relaxed);
             refuse(conn, &reply, parser->error);
-            break;
         }
-        if (parser->argc > 0) {
-            run_request(conn, &request, parser, data + used);
-            count++;
-        }
-        used += parser->position;
-        resp_request_clear(parser);
-        if (atomic_load_explicit(&conn->session.is_killed, memory_order_relaxed)) {
-            conn->session.is_closing = true;
-        }
-        if (conn->out.size >= CONN_FLUSH_SIZE) {
-            flush(conn);
-            take_output_buffer(conn);
-        }
-        if (!conn->is_closed && is_over_output_limit(conn, request.now_ms)) {
-            counters_add(worker->counters, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS, 1);
-            conn_close(conn);
-        }
+        arena_clear(&worker->arena);
     }
     if (count > 0 && !conn->is_closed) {
-        atomic_store_explicit(&conn->session.active_ms, request.now_ms, memory_order_relaxed);
+        atomic_store_explicit(&conn->session.active_ms, now_ms, memory_order_relaxed);
         atomic_fetch_add_explicit(&conn->session.command_count, count, memory_order_relaxed);
     }
     return used;

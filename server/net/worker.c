@@ -2,7 +2,9 @@
 
 #include "proto/base/check.h"
 #include "server/cmd/directory.h"
+#include "server/core/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -85,6 +87,9 @@ static void *
 worker_main(void *argument)
 {
     struct worker *worker = argument;
+    char role[16];
+    (void)snprintf(role, sizeof(role), "worker %u", worker->index % 1000);
+    log_set_role(role);
     (void)uv_run(&worker->loop.uv, UV_RUN_DEFAULT);
     /* Stopped: let the close callbacks run before the loop goes. */
     loop_fini(&worker->loop);

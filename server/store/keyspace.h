@@ -80,6 +80,13 @@ void shard_set_add_all(struct shard_set *set, const struct keyspace *keyspace);
 void keyspace_lock_set(struct keyspace *keyspace, const struct shard_set *set);
 void keyspace_unlock_set(struct keyspace *keyspace, const struct shard_set *set);
 
+/*
+ * Bring what lookups of <keys> will touch nearer to the processor: all buckets first, then all
+ * entries, so that the misses of a batch overlap. Takes each shard's lock for an instant and
+ * skips those that are busy; call without locks. Changes nothing.
+ */
+void keyspace_prefetch(struct keyspace *keyspace, const struct key *keys, size_t count);
+
 /* Lookups. An expired entry is unlinked on the way (expired counter, watchers marked). */
 struct entry *keyspace_find_locked(struct keyspace *keyspace, const struct key *key,
                                    int64_t now_ms); /* counts as an access */

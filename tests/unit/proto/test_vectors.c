@@ -1,0 +1,214 @@
+/* Every history of tests/vectors/lenses.jsonl, played straight through the lens. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "proto/codec/tree.h"
+#include "proto/lens.h"
+
+enum { SCHEMAS_MAX = 32 };
+
+struct player {
+    struct arena document; /* of one line of the file */
+    struct arena scratch;  /* of one call */
+    struct lens_schema *schemas[SCHEMAS_MAX];
+    size_t schema_count;
+    size_t history_count;
+};
+
+static struct tree_node *
+member(struct player *player, struct tree_node *object, const char *name)
+{
+    struct tree_node *node = NULL;
+    assert_true(tree_open(object, &player->document));
+    tree_find(object, slice_from_string(name), &node);
+    return node;
+}
+
+static struct slice
+text_of(struct player *player, struct tree_node *node)
+{
+    struct slice text;
+    assert_true(
+        json_decode(slice_make(node->value, node->value_size), &player->document, &text));
+    return text;
+}
+
+static unsigned
+version_of(struct player *player, struct tree_node *node)
+{
+    int64_t version;
+    struct tree_node *as = member(player, node, "as");
+    assert_true(slice_to_int64(slice_make(as->value, as->value_size), &version));
+    return (unsigned)version;
+}
+
+static void
+define(struct player *player, struct tree_node *node)
+{
+    struct lens_problem problem;
+    struct slice json = slice_make(node->value, node->value_size);
+    struct lens_schema *schema = lens_schema_new(json, &problem);
+    if (schema == NULL) {
+        fail_msg("refused at '%s': %s", problem.path, problem.text);
+    }
+    assert_true(player->schema_count < SCHEMAS_MAX);
+    player->schemas[player->schema_count++] = schema;
+}
+
+static struct lens_schema *
+schema_of(struct player *player, struct slice name)
+{
+    for (size_t i = 0; i < player->schema_count; i++) {
+        if (slice_equal(lens_schema_name(player->schemas[i]), name)) {
+            return player->schemas[i];
+        }
+    }
+    fail_msg("no schema %.*s", (int)name.size, name.data);
+    return NULL;
+}
+
+static bool
+equal(struct player *player, struct slice got, struct tree_node *expected)
+{
+    struct tree_node *root = NULL;
+    size_t offset;
+    bool same = false;
+    if (tree_parse(got, 128, &player->scratch, &root, &offset) != JSON_OK) {
+        return false;
+    }
+    assert_true(tree_equal(root, expected, &player->document, &same));
+    return same;
+}
+
+/* The record that a call left in the scratch arena, owned by the caller. */
+static struct lens_record
+record_keep(const struct lens_record *record)
+{
+    struct lens_record kept = *record;
+    char *body = malloc(record->body.size + 1);
+    char *complement = malloc(record->complement.size + 1);
+    assert_true(body != NULL && complement != NULL);
+    memcpy(body, record->body.data, record->body.size);
+    if (record->complement.size > 0) {
+        memcpy(complement, record->complement.data, record->complement.size);
+    }
+    kept.body.data = body;
+    kept.complement.data = complement;
+    return kept;
+}
+
+static void
+record_drop(struct lens_record *record)
+{
+    union {
+        const char *in;
+        char *out;
+    } body = {record->body.data}, complement = {record->complement.data};
+    free(body.out);
+    free(complement.out);
+}
+
+static void
+play(struct player *player, struct tree_node *history)
+{
+    struct slice name = text_of(player, member(player, history, "name"));
+    struct lens_schema *schema =
+        schema_of(player, text_of(player, member(player, history, "schema")));
+    struct tree_node *events = member(player, history, "events");
+    struct lens_record record = {0};
+    bool exists = false;
+    size_t index = 0;
+    assert_true(tree_open(events, &player->document));
+    for (struct tree_node *event = tree_first(events); event != NULL;
+         event = event->next, index++) {
+        struct tree_node *write = member(player, event, "write");
+        struct tree_node *read = member(player, event, "read");
+        struct lens_failure failure;
+        arena_clear(&player->scratch);
+        if (write != NULL) {
+            struct tree_node *value = member(player, write, "value");
+            struct lens_record next;
+            enum lens_write done = lens_write(
+                schema, exists ? &record : NULL, version_of(player, write),
+                slice_make(value->value, value->value_size), &player->scratch, &next, &failure);
+            assert_true(done != LENS_WRITE_REFUSED);
+            struct lens_record kept = record_keep(&next);
+            if (exists) {
+                record_drop(&record);
+            }
+            record = kept;
+            exists = true;
+        } else {
+            struct slice view;
+            unsigned as = version_of(player, read);
+            bool made = lens_view(schema, &record, as, &player->scratch, &view, &failure);
+            struct tree_node *expected = member(player, read, "expect");
+            if (expected == NULL && made) {
+                fail_msg("%.*s, event %zu: as %u: expected untranslatable, got %.*s",
+                         (int)name.size, name.data, index, as, (int)view.size, view.data);
+            } else if (expected != NULL && !made) {
+                fail_msg("%.*s, event %zu: as %u: untranslatable %u->%u at %s: %s",
+                         (int)name.size, name.data, index, as, failure.from, failure.to,
+                         failure.path, failure.text);
+            } else if (expected != NULL && !equal(player, view, expected)) {
+                fail_msg("%.*s, event %zu: as %u: got %.*s, expected %.*s", (int)name.size,
+                         name.data, index, as, (int)view.size, view.data,
+                         (int)expected->value_size, expected->value);
+            }
+        }
+    }
+    if (exists) {
+        record_drop(&record);
+    }
+    player->history_count++;
+}
+
+static void
+every_history_reads_as_it_should(void **state)
+{
+    struct player player = {0};
+    FILE *file = fopen("tests/vectors/lenses.jsonl", "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t size;
+    (void)state;
+    assert_non_null(file);
+    arena_init(&player.document, 0);
+    arena_init(&player.scratch, 0);
+    while ((size = getline(&line, &capacity, file)) > 0) {
+        struct tree_node *root = NULL;
+        size_t offset;
+        arena_clear(&player.document);
+        assert_int_equal(
+            tree_parse(slice_make(line, (size_t)size), 128, &player.document, &root, &offset),
+            JSON_OK);
+        struct tree_node *definition = member(&player, root, "define");
+        if (definition != NULL) {
+            define(&player, definition);
+        } else {
+            play(&player, root);
+        }
+    }
+    assert_true(player.history_count >= 420);
+    for (size_t i = 0; i < player.schema_count; i++) {
+        lens_schema_free(player.schemas[i]);
+    }
+    free(line);
+    fclose(file);
+    arena_fini(&player.document);
+    arena_fini(&player.scratch);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_history_reads_as_it_should),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
