@@ -335,6 +335,8 @@ class Server:
             status = self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self.kill()
+        if status != 0:
+            print(f"{self.program} ended with {status}; its last words:\n{self.log_tail(400)}")
         shutil.rmtree(self.directory, ignore_errors=True)
         return status
 
