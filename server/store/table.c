@@ -66,7 +66,15 @@ chain_count(const struct bucket *bucket)
 void
 table_init(struct table *table, table_hash *hash, uint64_t seed)
 {
-    *table = (struct table){.hash = hash, .seed = seed};
+    /* Member by member: a flush does this to a live table, whose counters are read unlocked. */
+    table->segments = NULL;
+    table->bucket_count = 0;
+    table->mask = 0;
+    table->segment_capacity = 0;
+    table->hash = hash;
+    table->seed = seed;
+    table->memory = 0;
+    counter_set(&table->items, 0);
     counter_set(&table->due, (uint64_t)TABLE_DUE_NEVER);
 }
 
