@@ -126,7 +126,7 @@ append_memory(struct request *request, struct buffer *out)
 {
     static _Atomic uint64_t peak; /* the highest that an INFO has seen */
     struct keyspace_stats stats;
-    keyspace_stats(request->server->keyspace, &stats);
+    statistics_keyspace(request->server, &stats);
     uint64_t used = stats.memory_size;
     uint64_t highest = atomic_load_explicit(&peak, memory_order_relaxed);
     if (used > highest) {
@@ -234,7 +234,7 @@ static void
 append_stats(struct request *request, struct buffer *out)
 {
     struct keyspace_stats stats;
-    keyspace_stats(request->server->keyspace, &stats);
+    statistics_keyspace(request->server, &stats);
     struct sample sample = {
         .time_ms = request->now_ms,
         .commands = counter_of(request, COUNTER_COMMANDS_PROCESSED),

@@ -11,6 +11,10 @@ enum {
 static _Atomic uint64_t counters_noted[COUNTER_COUNT];
 static _Atomic uint64_t calls_noted[ROW_COUNT];
 
+static _Atomic uint64_t expired_noted;
+static _Atomic uint64_t hits_noted;
+static _Atomic uint64_t misses_noted;
+
 static uint64_t
 sum_counter(const struct server *server, enum counter counter)
 {
@@ -47,6 +51,15 @@ statistics_calls(const struct server *server, size_t index)
 }
 
 void
+statistics_keyspace(const struct server *server, struct keyspace_stats *ret_stats)
+{
+    keyspace_stats(server->keyspace, ret_stats);
+    ret_stats->expired -= atomic_load_explicit(&expired_noted, memory_order_relaxed);
+    ret_stats->hits -= atomic_load_explicit(&hits_noted, memory_order_relaxed);
+    ret_stats->misses -= atomic_load_explicit(&misses_noted, memory_order_relaxed);
+}
+
+void
 statistics_reset(struct server *server)
 {
     for (int i = 0; i < COUNTER_COUNT; i++) {
@@ -56,5 +69,9 @@ statistics_reset(struct server *server)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         atomic_store_explicit(&calls_noted[i], sum_calls(server, i), memory_order_relaxed);
     }
-    keyspace_reset_stats(server->keyspace);
+    struct keyspace_stats stats;
+    keyspace_stats(server->keyspace, &stats);
+    atomic_store_explicit(&expired_noted, stats.expired, memory_order_relaxed);
+    atomic_store_explicit(&hits_noted, stats.hits, memory_order_relaxed);
+    atomic_store_explicit(&misses_noted, stats.misses, memory_order_relaxed);
 }

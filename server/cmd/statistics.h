@@ -2,7 +2,7 @@
  * statistics - counters of all workers summed up, since the start or the last CONFIG RESETSTAT.
  *
  * A reset takes note of the sums instead of touching the workers' own cells, which only they
- * write.
+ * write, and takes no locks: inside EXEC shards are locked.
  *
  * Thread:   any.
  */
@@ -12,6 +12,9 @@
 #include "server/cmd/request.h"
 
 uint64_t statistics_counter(const struct server *server, enum counter counter);
+
+/* The keyspace's counts, and its memory as it is. */
+void statistics_keyspace(const struct server *server, struct keyspace_stats *ret_stats);
 
 /* Calls of the command in row <index> of commands.def. */
 uint64_t statistics_calls(const struct server *server, size_t index);
