@@ -17,13 +17,12 @@ enum {
     SMALL_FIELDS_MAX = 256,
 };
 
-/* Where the key's size lies, by flags. */
 #define HEAD(flags)                                                                            \
     (uint8_t)(FIXED_SIZE + ((flags)&ENTRY_HAS_EXPIRY ? EXPIRY_SIZE : 0) +                      \
               ((flags)&ENTRY_IS_HASH ? sizeof(struct hash) : 0) +                              \
               ((flags)&ENTRY_HAS_SCHEMA ? SCHEMA_SIZE : 0) +                                   \
               ((flags)&ENTRY_HAS_COMPLEMENT ? COMPLEMENT_SIZE : 0))
-static const uint8_t heads[16] = {
+const uint8_t entry_heads[16] = {
     HEAD(0), HEAD(1), HEAD(2),  HEAD(3),  HEAD(4),  HEAD(5),  HEAD(6),  HEAD(7),
     HEAD(8), HEAD(9), HEAD(10), HEAD(11), HEAD(12), HEAD(13), HEAD(14), HEAD(15),
 };
@@ -55,7 +54,7 @@ flags_of(const struct entry *entry)
 static size_t
 head_size(uint32_t flags)
 {
-    return heads[flags & 15];
+    return entry_heads[flags & 15];
 }
 
 static size_t
@@ -142,10 +141,22 @@ entry_version(const struct entry *entry)
     return version;
 }
 
-bool
-entry_has_complement(const struct entry *entry)
+void
+entry_share(const struct entry *entry, struct entry_share *ret_share)
 {
-    return (flags_of(entry) & ENTRY_HAS_COMPLEMENT) != 0;
+    uint32_t flags = flags_of(entry);
+    struct entry_share share = {
+        .expiry_ms = entry_expiry_ms(entry),
+        .size = memory_size(entry),
+        .has_complement = (flags & ENTRY_HAS_COMPLEMENT) != 0,
+    };
+    if (flags & ENTRY_HAS_SCHEMA) {
+        share.schema = entry_schema(entry);
+        share.version = entry_version(entry);
+    }
+    if (flags & ENTRY_IS_HASH)
+        share.size += entry_hash(entry)->charged;
+    *ret_share = share;
 }
 
 void
@@ -325,7 +336,7 @@ lies_in(struct slice slice, const struct entry *entry, size_t size)
 }
 
 bool
-entry_overwrite(struct entry *entry, const struct value *value, int64_t expiry_ms,
+entry_overwrite(struct entry *entry, size_t held, const struct value *value, int64_t expiry_ms,
                 uint32_t revision)
 {
     check_value(value);
@@ -335,7 +346,6 @@ entry_overwrite(struct entry *entry, const struct value *value, int64_t expiry_m
         return false;
     if ((flags & ~(uint32_t)ENTRY_LONG_KEY) != flags_for(value, has_expiry))
         return false;
-    size_t held = memory_size(entry);
     size_t size = complement_offset(entry) + value->complement.size + value->body.size;
     if (size > held || held - size > 16 + held / 8)
         return false;

@@ -37,6 +37,20 @@ struct entry {
     uint32_t word; /* flags, and the access clock from bit 8 on */
 };
 
+/* Where the key's size lies, by the flags below ENTRY_LONG_KEY. */
+extern const uint8_t entry_heads[16];
+
+/* entry_key() for the lookup's inner loop. */
+static inline bool
+entry_has_key(const struct entry *entry, struct slice key)
+{
+    const char *size_at = (const char *)entry + entry_heads[entry->word & 15];
+    if (__builtin_expect((entry->word & ENTRY_LONG_KEY) == 0, 1))
+        return (unsigned char)*size_at == key.size &&
+               (key.size == 0 || memcmp(size_at + 1, key.data, key.size) == 0);
+    return slice_equal(entry_key(entry), key);
+}
+
 /* The access clock, in seconds; what is set may be wider and is cut. */
 uint32_t entry_clock(const struct entry *entry);
 void entry_touch(struct entry *entry, uint32_t clock);
@@ -50,19 +64,29 @@ struct entry *entry_new_hash(struct slice key, struct hash *hash, int64_t expiry
                              uint32_t revision, uint32_t clock);
 
 /*
- * Write another value into <entry> where it is: false, unchanged, when it does not fit or would
- * waste much of the allocation. The bytes may lie in the entry.
+ * Write another value into the string <entry>, an allocation of <held> bytes, where it is:
+ * false, unchanged, when it does not fit or would waste much of the allocation. The bytes may
+ * lie in the entry.
  */
-bool entry_overwrite(struct entry *entry, const struct value *value, int64_t expiry_ms,
-                     uint32_t revision);
+bool entry_overwrite(struct entry *entry, size_t held, const struct value *value,
+                     int64_t expiry_ms, uint32_t revision);
 
 /* Set the expiry where the entry has room for one; false: it has none. */
 bool entry_set_expiry(struct entry *entry, int64_t expiry_ms);
 
-/* Schema, version and complement size without the rest of entry_value(). */
+/* Parts of entry_value() alone. */
 uint32_t entry_schema(const struct entry *entry);
 uint32_t entry_version(const struct entry *entry);
-bool entry_has_complement(const struct entry *entry);
+
+/* What an entry adds to the sums over a partition; all zero (expiry NONE) for no entry. */
+struct entry_share {
+    int64_t expiry_ms;
+    size_t size; /* as entry_memory(), but of a hash what it was charged for */
+    uint32_t schema;
+    uint32_t version;
+    bool has_complement;
+};
+void entry_share(const struct entry *entry, struct entry_share *ret_share);
 
 void entry_set_revision(struct entry *entry, uint32_t revision); /* where it stores one */
 

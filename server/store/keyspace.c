@@ -7,13 +7,6 @@ enum { SHARD_COUNT_LOG2_MAX = 10, WORD_BITS = 64 };
 
 /* Life. */
 
-static size_t
-database_size(const struct keyspace *keyspace)
-{
-    size_t size = keyspace->shard_count * sizeof(struct partition);
-    return (size + MEMORY_LINE - 1) / MEMORY_LINE * MEMORY_LINE;
-}
-
 struct keyspace *
 keyspace_new(const struct keyspace_options *options)
 {
@@ -56,10 +49,10 @@ keyspace_free(struct keyspace *keyspace)
     if (keyspace == NULL)
         return;
     for (uint32_t db = 0; db < keyspace->database_count; db++) {
-        struct database *database = atomic_load(&keyspace->databases[db]);
-        for (uint32_t i = 0; database != NULL && i < keyspace->shard_count; i++)
-            partition_fini(&database->partitions[i]);
-        memory_free(database);
+        struct partition *row = atomic_load(&keyspace->databases[db]);
+        for (uint32_t i = 0; row != NULL && i < keyspace->shard_count; i++)
+            partition_fini(&row[i]);
+        memory_free(row);
     }
     while (keyspace_free_some(keyspace, SIZE_MAX))
         ;
@@ -238,12 +231,12 @@ partition_make(struct keyspace *keyspace, const struct key *key)
     struct partition *partition = keyspace_partition(keyspace, key->db, key->shard);
     if (partition != NULL)
         return partition;
-    struct database *made = memory_alloc_lines(database_size(keyspace));
+    struct partition *made = memory_alloc_lines(keyspace->shard_count * sizeof(*made));
     if (made == NULL)
         return NULL;
     for (uint32_t i = 0; i < keyspace->shard_count; i++)
-        partition_init(&made->partitions[i], keyspace->hash_seed);
-    struct database *there = NULL;
+        partition_init(&made[i], keyspace->hash_seed);
+    struct partition *there = NULL;
     if (!atomic_compare_exchange_strong(&keyspace->databases[key->db], &there, made))
         memory_free(made); /* the holder of another shard's lock was faster */
     return keyspace_partition(keyspace, key->db, key->shard);
@@ -376,10 +369,10 @@ keyspace_set_locked(struct keyspace *keyspace, const struct key *key, const stru
     void **slot = partition_find(partition, key);
     if (slot != NULL && entry_type(*slot) == ENTRY_STRING) {
         struct entry *entry = *slot;
-        partition_count_out(partition, entry);
-        bool done = entry_overwrite(entry, value, expiry_ms, revision);
-        partition_count_in(partition, entry, key->hash);
-        if (done) {
+        struct entry_share before;
+        entry_share(entry, &before);
+        if (entry_overwrite(entry, before.size, value, expiry_ms, revision)) {
+            partition_recount(partition, key->hash, &before, entry);
             entry_touch(entry, clock);
             mark(keyspace, key);
             return true;
@@ -411,11 +404,12 @@ keyspace_rebase_locked(struct keyspace *keyspace, const struct key *key,
     int64_t expiry_ms = entry_expiry_ms(old);
     uint32_t revision =
         entry_schema(old) != 0 ? (uint32_t)entry_revision(old) : next_revision(keyspace, key);
-    partition_count_out(partition, old);
-    bool done = entry_overwrite(old, value, expiry_ms, revision);
-    partition_count_in(partition, old, key->hash);
-    if (done)
+    struct entry_share before;
+    entry_share(old, &before);
+    if (entry_overwrite(old, before.size, value, expiry_ms, revision)) {
+        partition_recount(partition, key->hash, &before, old);
         return true;
+    }
     struct entry *entry =
         entry_new_string(key->name, value, expiry_ms, revision, entry_clock(old));
     return entry != NULL && place(keyspace, partition, key, slot, entry);
@@ -449,8 +443,9 @@ keyspace_changed_locked(struct keyspace *keyspace, const struct key *key)
     struct partition *partition;
     void **slot;
     CHECK(locate(keyspace, key, &partition, &slot));
-    partition_count_out(partition, *slot);
-    partition_count_in(partition, *slot, key->hash);
+    struct entry_share before;
+    entry_share(*slot, &before);
+    partition_recount(partition, key->hash, &before, *slot);
     entry_set_revision(*slot, next_revision(keyspace, key));
     mark(keyspace, key);
 }
@@ -480,17 +475,18 @@ keyspace_expire_locked(struct keyspace *keyspace, const struct key *key, int64_t
     if (!locate(keyspace, key, &partition, &slot))
         return false;
     struct entry *old = *slot;
-    partition_count_out(partition, old);
-    bool done = entry_set_expiry(old, expiry_ms);
-    partition_count_in(partition, old, key->hash);
-    if (!done) {
+    struct entry_share before;
+    entry_share(old, &before);
+    if (entry_set_expiry(old, expiry_ms)) {
+        partition_recount(partition, key->hash, &before, old);
+    } else {
         struct value value;
         entry_value(old, &value);
         struct entry *entry = entry_new_string(entry_key(old), &value, expiry_ms,
                                                (uint32_t)entry_revision(old), entry_clock(old));
         if (entry == NULL)
             return false;
-        mark(keyspace, key);
+        mark(keyspace, key); /* the name given may lie in what is replaced */
         return place(keyspace, partition, key, slot, entry);
     }
     mark(keyspace, key);
@@ -549,10 +545,11 @@ keyspace_move_locked(struct keyspace *keyspace, const struct key *from, const st
     call_remove_hook(keyspace, from->db, from);
     (void)partition_take(source, from->hash, from_slot);
     if (is_hash) {
-        partition_count_out(target, entry);
+        struct entry_share before;
+        entry_share(entry, &before);
         *entry_hash(entry) = *entry_hash(old);
         hash_init(entry_hash(old));
-        partition_count_in(target, entry, to->hash);
+        partition_recount(target, to->hash, &before, entry);
     }
     bury(keyspace, from, old);
     partition_adjust(source);
@@ -651,7 +648,7 @@ keyspace_swap_locked(struct keyspace *keyspace, uint32_t a, uint32_t b)
         return;
     for (uint32_t i = 0; i < keyspace->shard_count; i++)
         watch_table_mark_if(&keyspace->shards[i].watches, swap_matches, &swap);
-    struct database *other = atomic_load(&keyspace->databases[b]);
+    struct partition *other = atomic_load(&keyspace->databases[b]);
     atomic_store(&keyspace->databases[b], atomic_load(&keyspace->databases[a]));
     atomic_store(&keyspace->databases[a], other);
 }

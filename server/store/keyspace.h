@@ -112,7 +112,8 @@ bool keyspace_set_locked(struct keyspace *keyspace, const struct key *key,
 
 /*
  * Replace body, complement and version of an existing string entry by an equivalent record:
- * expiry, access clock and watchers see nothing, the revision stays. For rebase and backfill.
+ * expiry, access clock and watchers see nothing, the revision stays (but for an entry that gets
+ * its first schema by it). False when there is no such entry, too. For rebase and backfill.
  */
 bool keyspace_rebase_locked(struct keyspace *keyspace, const struct key *key,
                             const struct value *value);
@@ -120,7 +121,8 @@ bool keyspace_rebase_locked(struct keyspace *keyspace, const struct key *key,
 /* A new, empty hash under an absent <key>; NULL without memory. Marks watchers. */
 struct entry *keyspace_add_hash_locked(struct keyspace *keyspace, const struct key *key);
 
-/* Say that the hash under <key> was changed: marks watchers, moves the revision on. */
+/* Say that the hash under <key> was changed: marks watchers, moves the revision on, charges the
+ * memory it holds by now. */
 void keyspace_changed_locked(struct keyspace *keyspace, const struct key *key);
 
 /* Remove <key>; false when it was absent. Marks watchers. */
@@ -140,7 +142,9 @@ bool keyspace_move_locked(struct keyspace *keyspace, const struct key *from,
 
 /*
  * WATCH. A watcher is embedded by its owner, one node per key; marking sets <dirty>. A node
- * copies the name. Unwatch before freeing. Watching marks nothing.
+ * copies the name. Unwatch before freeing. Watching marks nothing, but a key whose time was
+ * over before would mark when it is unlinked: look it up (keyspace_peek_locked) first, and
+ * again before the mark is read, so that its time running out meanwhile counts.
  */
 struct watch {
     struct watch *next; /* [shard lock] */
@@ -200,10 +204,10 @@ bool keyspace_random(struct keyspace *keyspace, uint32_t db, uint64_t random, in
  */
 size_t keyspace_expire_some(struct keyspace *keyspace, int64_t now_ms, size_t effort);
 
-/* Called for every key that is removed or replaced by DEL, expiry or flush (not by a plain
- * overwrite), under the shard's lock, only while *gate is not zero. For what is kept beside the
- * keyspace per key (quarantine). At most one hook; set before the workers start. A flush of a
- * whole database calls it once with key NULL. */
+/* Called for every key that is removed by DEL, expiry or a move away, or replaced by a move
+ * (not by a plain overwrite), under the shard's lock, only while *gate is not zero. For what is
+ * kept beside the keyspace per key (quarantine). At most one hook; set before the workers
+ * start. A flush of a whole database calls it once with key NULL (of all: db UINT32_MAX). */
 typedef void keyspace_on_remove(void *context, uint32_t db, const struct key *key);
 void keyspace_set_remove_hook(struct keyspace *keyspace, const atomic_size_t *gate,
                               keyspace_on_remove *on_remove, void *context);

@@ -13,17 +13,13 @@
 #include "server/store/partition.h"
 #include "server/store/shard.h"
 
-struct database {
-    struct partition partitions[1]; /* in truth one per shard */
-};
-
 struct keyspace {
-    uint32_t shard_count_log2;             /* [const] */
-    uint32_t shard_count;                  /* [const] */
-    uint32_t database_count;               /* [const] */
-    uint64_t hash_seed;                    /* [const] */
-    struct shard *shards;                  /* [owned] */
-    _Atomic(struct database *) *databases; /* [owned] NULL until first written to */
+    uint32_t shard_count_log2;              /* [const] */
+    uint32_t shard_count;                   /* [const] */
+    uint32_t database_count;                /* [const] */
+    uint64_t hash_seed;                     /* [const] */
+    struct shard *shards;                   /* [owned] */
+    _Atomic(struct partition *) *databases; /* [owned] NULL until first written to */
 
     const atomic_size_t *remove_gate; /* [const] */
     keyspace_on_remove *on_remove;    /* [const] */
@@ -42,9 +38,9 @@ struct keyspace {
 static inline struct partition *
 keyspace_partition(const struct keyspace *keyspace, uint32_t db, uint32_t shard)
 {
-    struct database *database =
+    struct partition *row =
         atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
-    return database != NULL ? &database->partitions[shard] : NULL;
+    return row != NULL ? &row[shard] : NULL;
 }
 
 static inline bool

@@ -3,7 +3,7 @@
 #include "proto/base/check.h"
 
 enum {
-    EXPIRE_HOLD = 64,       /* entries looked at in one hold of a lock */
+    HOLD = 64,              /* entries looked at in one hold of a lock */
     BUCKETS_PER_ENTRY = 10, /* a scan gives up after so many buckets per entry asked for */
     RANDOM_TRIES = 128,
 };
@@ -158,9 +158,10 @@ scan_some(struct scan *scan, uint32_t db, uint64_t cursor, size_t count, bool al
                 keyspace_lock_shard(keyspace, shard);
             scan->partition = keyspace_partition(keyspace, db, shard);
             scan->shard = shard;
+            size_t hold = scan->seen + HOLD < count ? scan->seen + HOLD : count;
             do {
                 place = table_scan(&scan->partition->table, place, on_slot, scan);
-            } while (place != 0 && scan->seen < count && ++buckets / BUCKETS_PER_ENTRY < count);
+            } while (place != 0 && scan->seen < hold && ++buckets / BUCKETS_PER_ENTRY < count);
             if (!all_locked)
                 keyspace_unlock_shard(keyspace, shard);
         }
@@ -331,7 +332,7 @@ keyspace_expire_some(struct keyspace *keyspace, int64_t now_ms, size_t effort)
         if (unlocked == NULL) {
             step = shards - shard; /* the whole database is empty */
         } else if (table_due(&unlocked->table) < now_ms) {
-            size_t hold = effort < EXPIRE_HOLD ? effort : EXPIRE_HOLD;
+            size_t hold = effort < HOLD ? effort : HOLD;
             effort -= hold;
             keyspace_lock_shard(keyspace, shard);
             struct partition *partition = keyspace_partition(keyspace, db, shard);

@@ -2,7 +2,6 @@
 
 #include "proto/base/check.h"
 #include "server/store/hash_life.h"
-#include "server/store/memory.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -52,7 +51,7 @@ partition_find(const struct partition *partition, const struct key *key)
 {
     struct table_probe probe;
     void **slot = table_probe_first(&partition->table, key->hash, &probe);
-    while (slot != NULL && !slice_equal(entry_key(*slot), key->name))
+    while (slot != NULL && !entry_has_key(*slot, key->name))
         slot = table_probe_next(&probe);
     return slot;
 }
@@ -67,46 +66,57 @@ partition_reserve(struct partition *partition, uint32_t schema, uint32_t version
     return reserved;
 }
 
+static const struct entry_share no_share = {.expiry_ms = KEYSPACE_EXPIRY_NONE};
+
 static void
-count(struct partition *partition, struct entry *entry, int sign)
+count_expiry(struct partition *partition, int64_t expiry_ms, int sign)
 {
-    int64_t expiry_ms = entry_expiry_ms(entry);
-    if (expiry_ms != KEYSPACE_EXPIRY_NONE) {
-        counter_add(&partition->expiring, (uint64_t)(int64_t)sign);
-        counter_add(&partition->expiry_sum,
-                    (uint64_t)(sign * (expiry_ms >> PARTITION_EXPIRY_SHIFT)));
+    if (expiry_ms == KEYSPACE_EXPIRY_NONE)
+        return;
+    counter_add(&partition->expiring, (uint64_t)(int64_t)sign);
+    counter_add(&partition->expiry_sum,
+                (uint64_t)(sign * (expiry_ms >> PARTITION_EXPIRY_SHIFT)));
+}
+
+static void
+count_record(struct partition *partition, const struct entry_share *share, int sign)
+{
+    if (share->schema != 0)
+        census_add(&partition->census, share->schema, share->version, sign,
+                   share->has_complement ? sign : 0);
+}
+
+/* One share of the sums in place of another. */
+static void
+count(struct partition *partition, const struct entry_share *before,
+      const struct entry_share *after)
+{
+    if (after->expiry_ms != before->expiry_ms) {
+        count_expiry(partition, before->expiry_ms, -1);
+        count_expiry(partition, after->expiry_ms, 1);
     }
-    uint32_t schema = entry_schema(entry);
-    if (schema != 0)
-        census_add(&partition->census, schema, entry_version(entry), sign,
-                   entry_has_complement(entry) ? sign : 0);
+    if (after->schema != before->schema || after->version != before->version ||
+        after->has_complement != before->has_complement) {
+        count_record(partition, before, -1);
+        count_record(partition, after, 1);
+    }
+    if (after->size != before->size) {
+        counter_add(&partition->entries_size, after->size - before->size);
+        update_memory(partition);
+    }
 }
 
 void
-partition_count_out(struct partition *partition, struct entry *entry)
+partition_recount(struct partition *partition, uint64_t hash, const struct entry_share *before,
+                  struct entry *entry)
 {
-    size_t size = memory_size(entry);
     if (entry_type(entry) == ENTRY_HASH)
-        size += entry_hash(entry)->charged;
-    count(partition, entry, -1);
-    counter_add(&partition->entries_size, (uint64_t) - (int64_t)size);
-}
-
-void
-partition_count_in(struct partition *partition, struct entry *entry, uint64_t hash)
-{
-    size_t size = memory_size(entry);
-    if (entry_type(entry) == ENTRY_HASH) {
-        struct hash *fields = entry_hash(entry);
-        fields->charged = hash_memory(fields);
-        size += fields->charged;
-    }
-    count(partition, entry, 1);
-    counter_add(&partition->entries_size, size);
-    int64_t expiry_ms = entry_expiry_ms(entry);
-    if (expiry_ms != KEYSPACE_EXPIRY_NONE)
-        table_due_note(&partition->table, hash, expiry_ms);
-    update_memory(partition);
+        entry_hash(entry)->charged = hash_memory(entry_hash(entry));
+    struct entry_share after;
+    entry_share(entry, &after);
+    count(partition, before, &after);
+    if (after.expiry_ms != KEYSPACE_EXPIRY_NONE)
+        table_due_note(&partition->table, hash, after.expiry_ms);
 }
 
 bool
@@ -114,9 +124,10 @@ partition_put(struct partition *partition, const struct key *key, void **slot,
               struct entry *entry)
 {
     if (slot != NULL) {
-        partition_count_out(partition, *slot);
+        struct entry_share before;
+        entry_share(*slot, &before);
         *slot = entry;
-        partition_count_in(partition, entry, key->hash);
+        partition_recount(partition, key->hash, &before, entry);
         return true;
     }
     if (partition->spare == NULL) {
@@ -126,7 +137,7 @@ partition_put(struct partition *partition, const struct key *key, void **slot,
     }
     bool inserted = table_insert(&partition->table, key->hash, entry);
     if (inserted) {
-        partition_count_in(partition, entry, key->hash);
+        partition_recount(partition, key->hash, &no_share, entry);
         table_adjust(&partition->table);
     }
     update_memory(partition);
@@ -137,9 +148,10 @@ struct entry *
 partition_take(struct partition *partition, uint64_t hash, void **slot)
 {
     struct entry *entry = *slot;
-    partition_count_out(partition, entry);
+    struct entry_share share;
+    entry_share(entry, &share);
     table_remove(&partition->table, hash, slot);
-    update_memory(partition);
+    count(partition, &share, &no_share); /* and what the table holds now */
     return entry;
 }
 

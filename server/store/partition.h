@@ -11,7 +11,10 @@
 #include "server/store/census.h"
 #include "server/store/counter.h"
 #include "server/store/entry.h"
+#include "server/store/memory.h"
 #include "server/store/table.h"
+
+#include <stdalign.h>
 
 /* A table put aside, to be freed in slices. */
 struct detached {
@@ -20,7 +23,7 @@ struct detached {
 };
 
 struct partition {
-    struct table table;
+    alignas(MEMORY_LINE) struct table table;
     struct counter expiring;     /* entries with an expiry */
     struct counter expiry_sum;   /* of their expiries, each >> PARTITION_EXPIRY_SHIFT */
     struct counter entries_size; /* bytes of entries, hashes included */
@@ -53,9 +56,9 @@ bool partition_put(struct partition *partition, const struct key *key, void **sl
 struct entry *partition_take(struct partition *partition, uint64_t hash, void **slot);
 void partition_adjust(struct partition *partition);
 
-/* Around a change of an entry in place. */
-void partition_count_out(struct partition *partition, struct entry *entry);
-void partition_count_in(struct partition *partition, struct entry *entry, uint64_t hash);
+/* After a change in place of the entry that added <before> to the sums. */
+void partition_recount(struct partition *partition, uint64_t hash,
+                       const struct entry_share *before, struct entry *entry);
 
 /* Detach all entries; NULL when there never were any. What they, the table and the struct hold
  * is added to *ret_size. */

@@ -36,6 +36,7 @@ struct record {
 
 struct model {
     struct keyspace *keyspace;
+    uint32_t shard_count_log2;
     uint64_t random;
     int64_t now_ms;
     struct record records[DB_COUNT][NAME_COUNT];
@@ -216,10 +217,13 @@ step_move(struct model *model, uint32_t db, size_t index, struct record *record)
         record->kind = ABSENT;
 }
 
+static size_t size_seen;
+
 static void
 on_entry(void *context, const struct entry *entry)
 {
     struct record *records = context;
+    size_seen += entry_memory(entry);
     size_t index = strtoul(entry_key(entry).data, NULL, 10);
     assert_int_not_equal(records[index].kind, ABSENT);
     records[index].seen++;
@@ -234,6 +238,10 @@ assert_whole(struct model *model)
         idle = keyspace_expire_some(keyspace, model->now_ms, 100000) == 0 ? idle + 1 : 0;
     uint64_t records[SCHEMA_COUNT + 1][VERSION_COUNT] = {{0}};
     uint64_t complements[SCHEMA_COUNT + 1][VERSION_COUNT] = {{0}};
+    size_t total = 0;
+    size_seen = 0;
+    while (keyspace_free_some(keyspace, 1000))
+        ;
     for (uint32_t db = 0; db < DB_COUNT; db++) {
         size_t count = 0;
         size_t expiring = 0;
@@ -249,6 +257,7 @@ assert_whole(struct model *model)
             records[record->schema][record->version]++;
             complements[record->schema][record->version] += record->complement_size != 0;
         }
+        total += count;
         assert_int_equal(keyspace_size(keyspace, db), count);
         assert_int_equal(keyspace_expiring_count(keyspace, db), expiring);
         uint64_t cursor = 0;
@@ -260,6 +269,11 @@ assert_whole(struct model *model)
         for (size_t i = 0; i < NAME_COUNT; i++)
             assert_int_equal(model->records[db][i].seen, model->records[db][i].kind != ABSENT);
     }
+    struct keyspace_stats stats;
+    keyspace_stats(keyspace, &stats);
+    assert_in_range(stats.memory_size, size_seen,
+                    size_seen + total * 40 +
+                        ((size_t)DB_COUNT << model->shard_count_log2) * 700);
     for (uint32_t schema = 1; schema <= SCHEMA_COUNT; schema++) {
         for (uint32_t version = 0; version < VERSION_COUNT; version++) {
             uint64_t got_records;
@@ -362,7 +376,8 @@ it_holds_what_plain_arrays_hold(void **state)
     for (uint32_t round = 0; round < 4; round++) {
         struct keyspace_options options = {
             .database_count = DB_COUNT, .shard_count_log2 = round * 2, .hash_seed = round};
-        model = (struct model){.random = round, .now_ms = 1700000000000};
+        model = (struct model){
+            .random = round, .now_ms = 1700000000000, .shard_count_log2 = round * 2};
         model.keyspace = keyspace_new(&options);
         assert_non_null(model.keyspace);
         for (int i = 0; i < STEP_COUNT; i++)
