@@ -25,9 +25,7 @@ COMPILE   = $(CC) -std=c11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -MMD -M
 
 sources   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 objects   = $(patsubst %.c,$(OUT)/%.o,$(1))
-# The stand-in for the lens engine is built only while the engine is not there.
-STUB     := $(if $(shell grep -lsw '^lens_view' proto/lens/*.c),proto/lens_stub.c)
-PROTO    := $(call objects,$(filter-out $(STUB),$(call sources,proto)))
+PROTO    := $(call objects,$(call sources,proto))
 SERVER   := $(call objects,$(filter-out server/main.c,$(call sources,server)))
 UNIT     := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(call sources,tests/unit))
 PROPERTY := $(patsubst tests/property/%.c,$(OUT)/property/%,$(call sources,tests/property))
