@@ -4,7 +4,9 @@
 #include "server/cmd/handlers.h"
 #include "server/cmd/slowlog.h"
 #include "server/cmd/transaction.h"
+#include "server/cmd/value.h"
 #include "server/schema/mapping.h"
+#include "server/schema/registry.h"
 
 #include <time.h>
 
@@ -256,6 +258,32 @@ have_keys(struct request *request)
     return true;
 }
 
+/*
+ * Between begin and end. Where values need translating the handler may be run again, the
+ * translation having been made with nothing locked: reads of any keys, writes of one.
+ */
+static void
+run_handler(struct request *request)
+{
+    const struct reply before = *request->reply;
+    size_t size_before = request->reply->out->size;
+    bool is_write = (request->command->flags & COMMAND_WRITE) != 0;
+    request->may_run_again = !registry_is_empty(request->registry) && request->key_count > 0 &&
+                             (request->key_count == 1 || !is_write) &&
+                             (request->command->flags & COMMAND_ALL_SHARDS) == 0;
+    begin(request);
+    dispatch_locked(request);
+    end(request);
+    while (value_must_run_again(request)) {
+        *request->reply = before;
+        request->reply->out->size = size_before;
+        value_prepare(request);
+        begin(request);
+        request->command->handler(request);
+        end(request);
+    }
+}
+
 static void
 run(struct request *request)
 {
@@ -265,9 +293,7 @@ run(struct request *request)
     }
     bool timed = is_timed(request);
     int64_t start_us = timed ? now_us() : 0;
-    begin(request);
-    dispatch_locked(request);
-    end(request);
+    run_handler(request);
     if (timed && !request->is_parked) {
         slowlog_add(request->server->slowlog, request->argc, request->argv, now_us() - start_us,
                     request->session);

@@ -104,20 +104,35 @@ grant(struct value_wish *wish, struct arena *arena)
     wish->is_granted = true;
 }
 
-/* A granted wish that is what <wanted> asks for, of a record that has not changed since. */
-static struct value_wish *
-find_granted(const struct value_state *state, const struct value_wish *wanted)
+static bool
+is_granted(const struct value_wish *wish, const struct value_wish *wanted)
 {
-    struct value_wish *wish = state->wishes;
-    while (wish != NULL &&
-           !(wish->is_granted && wish->is_write == wanted->is_write && wish->db == wanted->db &&
-             slice_equal(wish->key, wanted->key) && wish->schema == wanted->schema &&
-             wish->version == wanted->version && wish->had_old == wanted->had_old &&
-             (!wish->had_old || wish->revision == wanted->revision) &&
-             (!wish->is_write || slice_equal(wish->body, wanted->body)))) {
-        wish = wish->next;
+    return wish->is_granted && wish->is_write == wanted->is_write && wish->db == wanted->db &&
+           slice_equal(wish->key, wanted->key) && wish->schema == wanted->schema &&
+           wish->version == wanted->version && wish->had_old == wanted->had_old &&
+           (!wish->had_old || wish->revision == wanted->revision) &&
+           (!wish->is_write || slice_equal(wish->body, wanted->body));
+}
+
+/*
+ * A granted wish that is what <wanted> asks for, of a record that has not changed since. A
+ * handler that runs again asks in the same order: what is sought is mostly the next.
+ */
+static struct value_wish *
+find_granted(struct value_state *state, const struct value_wish *wanted)
+{
+    if (state->rounds == 0) {
+        return NULL;
     }
-    return wish;
+    struct value_wish *wish = state->cursor;
+    for (size_t i = 0; i < state->wish_count; i++) {
+        wish = wish != NULL && wish->next != NULL ? wish->next : state->wishes;
+        if (is_granted(wish, wanted)) {
+            state->cursor = wish;
+            return wish;
+        }
+    }
+    return NULL;
 }
 
 static bool
@@ -148,8 +163,10 @@ note(struct request *request, struct value_state *state, const struct value_wish
          !arena_copy(arena, wanted->body, &wish->body))) {
         return false;
     }
-    wish->next = state->wishes;
-    state->wishes = wish;
+    wish->next = NULL;
+    *(state->last != NULL ? &state->last->next : &state->wishes) = wish;
+    state->last = wish;
+    state->wish_count++;
     state->is_waiting = true;
     return true;
 }
@@ -166,7 +183,7 @@ translate(struct request *request, struct value_wish *wanted)
         return true;
     }
     if (request->may_run_again && state != NULL && state->rounds < VALUE_ROUNDS_MAX &&
-        note(request, state, wanted)) {
+        state->wish_count < VALUE_WISHES_MAX && note(request, state, wanted)) {
         return false;
     }
     grant(wanted, request->arena);
@@ -230,5 +247,6 @@ value_prepare(struct request *request)
         counters_add(request->counters, COUNTER_TRANSLATION_RETRIES, 1);
     }
     state->rounds++;
+    state->cursor = NULL;
     state->is_waiting = false;
 }

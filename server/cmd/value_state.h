@@ -15,7 +15,10 @@
 #include "server/cmd/value.h"
 #include "server/schema/registry.h"
 
-enum { VALUE_ROUNDS_MAX = 3 }; /* times a handler is run again before it translates locked */
+enum {
+    VALUE_ROUNDS_MAX = 3, /* times a handler is run again before it translates locked */
+    VALUE_WISHES_MAX = 4096,
+};
 
 /* The schema of a key, and the version of it that the connection speaks (BINDINGS_RAW, too). */
 struct spoken {
@@ -60,7 +63,10 @@ struct value_wish {
 
 struct value_state {
     struct value_failure failure;
-    struct value_wish *wishes;
+    struct value_wish *wishes; /* in the order they were made */
+    struct value_wish *last;
+    struct value_wish *cursor; /* found last in this round */
+    size_t wish_count;
     unsigned rounds;
     bool is_waiting; /* some wish is not granted: the handler is to be run again */
 };
