@@ -12,12 +12,6 @@ width(struct slice text)
     return text.size < 256 ? (int)text.size : 256;
 }
 
-static const char *
-place(const struct lens_failure *failure)
-{
-    return failure->path[0] == '\0' ? "the document" : failure->path;
-}
-
 static void
 reply_failure(struct request *request, const struct value_failure *failure)
 {
@@ -29,8 +23,9 @@ reply_failure(struct request *request, const struct value_failure *failure)
         reply_out_of_memory(request->reply);
         return;
     case VALUE_FAILURE_VIEW:
-        reply_error(request->reply, "UNTRANSLATABLE %.*s %u->%u at %s: %s", width(name),
-                    name.data, lens->from, lens->to, place(lens), lens->text);
+        reply_error(request->reply, "UNTRANSLATABLE %.*s %u->%u%s%s: %s", width(name),
+                    name.data, lens->from, lens->to, lens->path[0] == '\0' ? "" : " at ",
+                    lens->path, lens->text);
         return;
     case VALUE_FAILURE_NO_VERSION:
         reply_error(request->reply, "NOVERSION schema %.*s has no version %u", width(name),
