@@ -6,6 +6,7 @@ MODE     ?= plain
 PORT     ?= 6379
 PREFIX   ?= /usr/local
 HISTORIES ?= 200000
+FUZZ_SECONDS ?= 60
 CC       ?= cc
 CFLAGS   ?= -O2 -g
 OUT      := build/$(MODE)
@@ -14,6 +15,7 @@ PKG_CONFIG ?= pkg-config
 SANITIZE_plain :=
 SANITIZE_asan  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANITIZE_tsan  := -fsanitize=thread -fno-omit-frame-pointer
+SANITIZE_fuzz  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 SANITIZE       := $(SANITIZE_$(MODE))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes \
@@ -29,6 +31,8 @@ PROTO    := $(call objects,$(call sources,proto))
 SERVER   := $(call objects,$(filter-out server/main.c,$(call sources,server)))
 UNIT     := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(call sources,tests/unit))
 PROPERTY := $(patsubst tests/property/%.c,$(OUT)/property/%,$(call sources,tests/property))
+FUZZERS  := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS  := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 .DEFAULT_GOAL := all
@@ -63,6 +67,14 @@ $(OUT)/property/%: $(OUT)/tests/property/%.o $(OUT)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LDLIBS)
 
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libserver.a build/fuzz/libproto.a
+	$(LINK) -fsanitize=fuzzer $^ $(LDLIBS)
+
+$(OUT)/replay/%: $(OUT)/tests/fuzz/replay.o $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/libserver.a \
+                 $(OUT)/libproto.a
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LDLIBS)
+
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 
@@ -80,7 +92,7 @@ test: deps-test ## install what is missing, build, run the tests
 	@$(MAKE) --no-print-directory check
 
 check: all ## build and run the tests; MODE=asan, MODE=tsan as well
-	@$(MAKE) --no-print-directory $(UNIT) $(PROPERTY)
+	@$(MAKE) --no-print-directory $(UNIT) $(PROPERTY) $(REPLAYS)
 	@tests/run $(OUT) $(STEPS)
 
 unit: ## only the unit tests
@@ -97,6 +109,11 @@ asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 tsan: ## the tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory check MODE=tsan STEPS="unit wire"
+
+fuzz: ## fuzz targets under libFuzzer and sanitizers (clang): FUZZ_SECONDS=60 each
+	@tests/install fuzz
+	@$(MAKE) --no-print-directory CC=clang MODE=fuzz $(FUZZERS)
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
 
 clients: deps-test ## real clients and frameworks against the server
 	@$(MAKE) --no-print-directory all
