@@ -6,6 +6,7 @@
 #include "server/cmd/slowlog.h"
 #include "server/cmd/statistics.h"
 #include "server/core/version.h"
+#include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
 
 #include <pthread.h>
@@ -127,7 +128,9 @@ append_memory(struct request *request, struct buffer *out)
     static _Atomic uint64_t peak; /* the highest that an INFO has seen */
     struct keyspace_stats stats;
     statistics_keyspace(request->server, &stats);
-    uint64_t used = stats.memory_size;
+    struct quarantine_stats quarantine;
+    quarantine_stats(request->server->quarantine, &quarantine);
+    uint64_t used = stats.memory_size + quarantine.size;
     uint64_t highest = atomic_load_explicit(&peak, memory_order_relaxed);
     if (used > highest) {
         atomic_store_explicit(&peak, used, memory_order_relaxed);
@@ -347,19 +350,26 @@ append_cluster(struct request *request, struct buffer *out)
     buffer_append_string(out, "cluster_enabled:0\r\n");
 }
 
+/* Prefixed: many clients put all fields of all sections into one table. */
 static void
 append_segue(struct request *request, struct buffer *out)
 {
-    append_number(out, "workers", request->server->worker_count);
-    append_number(out, "schemas", registry_schema_count(request->registry));
-    append_number(out, "registry_epoch", registry_epoch(request->registry));
-    append_number(out, "translations", counter_of(request, COUNTER_TRANSLATIONS));
-    append_number(out, "translation_failures",
-                  counter_of(request, COUNTER_TRANSLATION_FAILURES));
-    append_number(out, "translation_retries", counter_of(request, COUNTER_TRANSLATION_RETRIES));
-    append_config(out, request->server->config, "quarantine_max_bytes",
+    struct quarantine_stats quarantine;
+    quarantine_stats(request->server->quarantine, &quarantine);
+    append_number(out, "segue_workers", request->server->worker_count);
+    append_number(out, "segue_schemas", registry_schema_count(request->registry));
+    append_number(out, "segue_registry_epoch", registry_epoch(request->registry));
+    static const enum counter counters[] = {COUNTER_TRANSLATIONS, COUNTER_TRANSLATION_FAILURES,
+                                            COUNTER_TRANSLATION_RETRIES};
+    for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
+        append_number(out, counter_name(counters[i]), counter_of(request, counters[i]));
+    }
+    append_number(out, "segue_quarantine_records", quarantine.records);
+    append_number(out, "segue_quarantine_bytes", quarantine.size);
+    append_number(out, "segue_quarantine_dropped", quarantine.dropped);
+    append_config(out, request->server->config, "segue_quarantine_max_bytes",
                   CONFIG_QUARANTINE_MAX_BYTES);
-    append_number(out, "protocol_errors", counter_of(request, COUNTER_PROTOCOL_ERRORS));
+    append_number(out, "segue_protocol_errors", counter_of(request, COUNTER_PROTOCOL_ERRORS));
 }
 
 static void
