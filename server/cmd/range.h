@@ -12,7 +12,8 @@ struct range {
     uint64_t last;
 };
 
-/* Do both count from the end, the wrong way round? GETRANGE and BITCOUNT answer nothing then. */
+/* Do both count from the end, the wrong way round? GETRANGE and BITCOUNT answer nothing then.
+ */
 bool range_is_reversed(int64_t first, int64_t last);
 
 /* Resolve <first> .. <last> over <count> items; false when nothing is left. */

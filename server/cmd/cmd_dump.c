@@ -1,0 +1,195 @@
+/* DUMP and RESTORE, in Redis' format. */
+#include "server/cmd/argument.h"
+#include "server/cmd/handlers.h"
+#include "server/cmd/hash_key.h"
+#include "server/cmd/payload.h"
+#include "server/cmd/value.h"
+#include "server/schema/registry.h"
+
+/*
+ * A record with a schema has a version and a complement, which Redis' format has no place for:
+ * better nothing than half of it. True when that was replied.
+ */
+static bool
+refuse_schema(struct request *request)
+{
+    const struct key *key = &request->keys[0];
+    if (registry_match(request->registry, key->db, key->name) == NULL) {
+        return false;
+    }
+    reply_error(request->reply, "ERR %s is not there yet for keys that belong to a schema",
+                request->command->name);
+    return true;
+}
+
+void
+cmd_dump(struct request *request)
+{
+    const struct entry *entry =
+        keyspace_peek_locked(request->server->keyspace, &request->keys[0], request->now_ms);
+    if (entry == NULL) {
+        reply_null(request->reply);
+        return;
+    }
+    if (refuse_schema(request)) {
+        return;
+    }
+    struct buffer payload;
+    buffer_init(&payload, 0);
+    if (entry_type(entry) == ENTRY_STRING) {
+        struct value value;
+        entry_value(entry, &value);
+        payload_write_string(&payload, value.body);
+    } else {
+        payload_write_hash(&payload, entry_hash(entry));
+    }
+    if (payload.failed) {
+        reply_out_of_memory(request->reply);
+    } else {
+        reply_bulk(request->reply, buffer_slice(&payload));
+    }
+    buffer_fini(&payload);
+}
+
+struct restore_options {
+    bool replaces;
+    bool is_absolute;
+};
+
+/* IDLETIME or FREQ: checked, and then forgotten, as it only ranks keys for eviction. */
+static bool
+check_rank(struct request *request, size_t index)
+{
+    bool is_idle = argument_is(request, index, "IDLETIME");
+    int64_t value;
+    if (!argument_int64(request, index + 1, &value)) {
+        return false;
+    }
+    if (is_idle && value < 0) {
+        reply_error(request->reply, "ERR Invalid IDLETIME value, must be >= 0");
+        return false;
+    }
+    if (!is_idle && (value < 0 || value > 255)) {
+        reply_error(request->reply, "ERR Invalid FREQ value, must be >= 0 and <= 255");
+        return false;
+    }
+    return true;
+}
+
+static bool
+parse_options(struct request *request, struct restore_options *ret_options)
+{
+    struct restore_options options = {0};
+    for (size_t index = 4; index < request->argc; index++) {
+        if (argument_is(request, index, "REPLACE")) {
+            options.replaces = true;
+        } else if (argument_is(request, index, "ABSTTL")) {
+            options.is_absolute = true;
+        } else if (index + 1 < request->argc && (argument_is(request, index, "IDLETIME") ||
+                                                 argument_is(request, index, "FREQ"))) {
+            if (!check_rank(request, index++)) {
+                return false;
+            }
+        } else {
+            reply_syntax_error(request->reply);
+            return false;
+        }
+    }
+    *ret_options = options;
+    return true;
+}
+
+/* 0: none. False when an error was replied. */
+static bool
+parse_ttl(struct request *request, bool is_absolute, int64_t *ret_expiry_ms)
+{
+    int64_t ttl;
+    if (!argument_int64(request, 2, &ttl)) {
+        return false;
+    }
+    if (ttl < 0) {
+        reply_error(request->reply, "ERR Invalid TTL value, must be >= 0");
+        return false;
+    }
+    if (ttl == 0) {
+        *ret_expiry_ms = KEYSPACE_EXPIRY_NONE;
+        return true;
+    }
+    return argument_expiry(request, 2, (struct expiry_unit){.is_absolute = is_absolute},
+                           ret_expiry_ms);
+}
+
+static bool
+parse_payload(struct request *request, struct payload *ret_payload)
+{
+    switch (payload_read(request->argv[3], request->arena, ret_payload)) {
+    case PAYLOAD_READ:
+        return true;
+    case PAYLOAD_BAD_CHECKSUM:
+        reply_error(request->reply, "ERR DUMP payload version or checksum are wrong");
+        break;
+    case PAYLOAD_BAD_FORMAT:
+        reply_error(request->reply, "ERR Bad data format");
+        break;
+    case PAYLOAD_NO_MEMORY:
+        reply_out_of_memory(request->reply);
+        break;
+    }
+    return false;
+}
+
+/* Put the hash under the absent key; false when an error was replied. */
+static bool
+restore_hash(struct request *request, const struct payload *payload, int64_t expiry_ms)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    const struct key *key = &request->keys[0];
+    struct hash *hash = hash_key_add(request);
+    if (hash == NULL) {
+        return false;
+    }
+    bool done = true;
+    for (size_t i = 0; done && i < payload->pair_count; i++) {
+        done =
+            hash_set(hash, payload->pairs[2 * i], payload->pairs[2 * i + 1]) != HASH_NO_MEMORY;
+    }
+    hash_key_settle(request, hash);
+    done = done && (expiry_ms == KEYSPACE_EXPIRY_NONE ||
+                    keyspace_expire_locked(keyspace, key, expiry_ms));
+    if (!done) {
+        (void)keyspace_delete_locked(keyspace, key, request->now_ms);
+        reply_out_of_memory(request->reply);
+    }
+    return done;
+}
+
+void
+cmd_restore(struct request *request)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    const struct key *key = &request->keys[0];
+    struct restore_options options;
+    struct payload payload;
+    int64_t expiry_ms;
+    if (!parse_options(request, &options)) {
+        return;
+    }
+    if (!options.replaces && keyspace_peek_locked(keyspace, key, request->now_ms) != NULL) {
+        reply_error(request->reply, "BUSYKEY Target key name already exists.");
+        return;
+    }
+    if (!parse_ttl(request, options.is_absolute, &expiry_ms) ||
+        !parse_payload(request, &payload) || refuse_schema(request)) {
+        return;
+    }
+    bool is_past = expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms;
+    if (payload.is_hash || is_past) {
+        (void)keyspace_delete_locked(keyspace, key, request->now_ms);
+    }
+    bool done =
+        is_past || (payload.is_hash ? restore_hash(request, &payload, expiry_ms)
+                                    : value_write(request, key, payload.body, expiry_ms));
+    if (done) {
+        reply_ok(request->reply);
+    }
+}
