@@ -9,6 +9,7 @@
 #include "server/schema/mapping.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
+#include "server/schema/sweep.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,9 +109,10 @@ open_parts(struct server *server, struct buffer *ret_error)
         calloc((server->worker_count + 1) * command_count(), sizeof(*server->command_calls));
     server->directories = calloc(server->worker_count, sizeof(*server->directories));
     server->slowlog = slowlog_new(server->config);
-    CHECK(server->keyspace != NULL && server->quarantine != NULL && server->slowlog != NULL &&
-          server->counters != NULL && server->command_calls != NULL &&
-          server->directories != NULL);
+    server->sweep = sweep_new(server->registries, server->keyspace, options.database_count);
+    CHECK(server->keyspace != NULL && server->quarantine != NULL && server->sweep != NULL &&
+          server->slowlog != NULL && server->counters != NULL &&
+          server->command_calls != NULL && server->directories != NULL);
     keyspace_set_remove_hook(server->keyspace, quarantine_gate(server->quarantine),
                              quarantine_on_remove, server->quarantine);
     memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
@@ -131,6 +133,7 @@ close_parts(struct server *server)
     free(server->command_calls);
     free(server->counters);
     slowlog_free(server->slowlog);
+    sweep_free(server->sweep);
     keyspace_free(server->keyspace);
     quarantine_free(server->quarantine);
     registry_close(server->registries);

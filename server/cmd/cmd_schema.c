@@ -55,12 +55,18 @@ apply_put(struct schema_change *change)
                         &change->old, &change->error);
 }
 
+static void
+done_put(struct schema_change *change)
+{
+    schema_change_sweep(change->server);
+}
+
 void
 cmd_schema_put(struct request *request)
 {
     bool force;
     if (parse_force(request, &force)) {
-        start(request, force, apply_put, NULL);
+        start(request, force, apply_put, done_put);
     }
 }
 
@@ -105,6 +111,7 @@ static void
 done_delete(struct schema_change *change)
 {
     (void)quarantine_drop(change->server->quarantine, change->schema_id, NULL, NULL);
+    schema_change_sweep(change->server);
 }
 
 void

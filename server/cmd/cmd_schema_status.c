@@ -1,6 +1,7 @@
 #include "server/cmd/handlers.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
+#include "server/schema/sweep.h"
 #include "server/schema/usage.h"
 
 /* Lists are gathered first, as their length is announced before them. */
@@ -181,6 +182,18 @@ reply_quarantine(struct request *request)
     reply_count(request->reply, "dropped", stats.dropped);
 }
 
+static void
+reply_sweep(struct request *request)
+{
+    struct sweep_stats stats;
+    sweep_stats(request->server->sweep, &stats);
+    reply_string(request->reply, "sweep");
+    reply_map(request->reply, 3);
+    reply_count(request->reply, "running", stats.is_running);
+    reply_count(request->reply, "tagged", stats.tagged);
+    reply_count(request->reply, "complements_dropped", stats.complements_dropped);
+}
+
 void
 cmd_schema_status(struct request *request)
 {
@@ -206,7 +219,7 @@ cmd_schema_status(struct request *request)
         return;
     }
     size_t count = registry_schema_count(registry);
-    reply_map(request->reply, 3);
+    reply_map(request->reply, 4);
     reply_count(request->reply, "epoch", registry_epoch(registry));
     reply_string(request->reply, "schemas");
     reply_array(request->reply, count);
@@ -214,4 +227,5 @@ cmd_schema_status(struct request *request)
         reply_schema(request, registry_schema_at(registry, i), &gathered);
     }
     reply_quarantine(request);
+    reply_sweep(request);
 }

@@ -19,6 +19,7 @@
 struct registry;        /* server/schema/registry.h: one immutable epoch of schemas, releases */
 struct registry_holder; /* the current epoch, its file, and how epochs change */
 struct quarantine;      /* server/schema/quarantine.h */
+struct sweep;           /* server/schema/sweep.h */
 struct mapping;         /* server/schema/mapping.h: releases of listeners and databases */
 struct value_state;     /* server/cmd/value.c */
 struct slowlog;         /* server/cmd/slowlog.h */
@@ -42,9 +43,9 @@ struct request {
     const struct registry *registry; /* fixed likewise */
     struct counters *counters;       /* the worker's */
     unsigned worker_index;
-    bool is_in_exec; /* inside EXEC: locks are held for the whole of it */
-    bool all_locked; /* every shard is locked: pass on to keyspace_scan() and the like */
-    bool is_parked;  /* set by a handler that will answer later: request_park() */
+    bool is_in_exec;    /* inside EXEC: locks are held for the whole of it */
+    bool all_locked;    /* every shard is locked: pass on to keyspace_scan() and the like */
+    bool is_parked;     /* set by a handler that will answer later: request_park() */
     bool may_run_again; /* set by dispatch: value.h, "Translation outside the lock" */
     struct value_state *value_state; /* value.c's own, in <arena>; NULL to begin with */
 };
@@ -104,6 +105,7 @@ struct server {
     struct registry_holder *registries;
     struct mapping *mapping;
     struct quarantine *quarantine;
+    struct sweep *sweep; /* server/schema/sweep.h */
     struct slowlog *slowlog;
     struct directory **directories; /* one per worker */
     struct counters *counters; /* one set per worker; [worker_count] is the main thread's */
@@ -122,7 +124,8 @@ struct server {
     /* Run <work> on a pool thread, then <after> on a thread that may call the above. */
     void (*run_blocking)(struct server *server, void (*work)(void *context),
                          void (*after)(void *context), void *context);
-    void *net; /* net/'s own */
+    atomic_bool is_stopping; /* set by net/: long work in the background ends soon */
+    void *net;               /* net/'s own */
 };
 
 /*

@@ -1,6 +1,9 @@
 #include "server/cmd/schema_change.h"
 
+#include "server/schema/sweep.h"
+
 #include <stdlib.h>
+#include <time.h>
 
 struct schema_change *
 schema_change_new(struct request *request)
@@ -32,6 +35,48 @@ schema_change_new(struct request *request)
     buffer_init(&change->error, 0);
     return change;
 }
+
+/* ---- the sweep, part by part: each is a job of its own ---- */
+
+struct sweep_job {
+    struct server *server;
+    bool has_more;
+};
+
+static void
+on_sweep(void *context)
+{
+    struct sweep_job *job = context;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    job->has_more =
+        sweep_step(job->server->sweep, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+static void
+after_sweep(void *context)
+{
+    struct sweep_job *job = context;
+    if (job->has_more && !atomic_load(&job->server->is_stopping)) {
+        job->server->run_blocking(job->server, on_sweep, after_sweep, job);
+    } else {
+        free(job);
+    }
+}
+
+void
+schema_change_sweep(struct server *server)
+{
+    struct sweep_job *job = malloc(sizeof(*job));
+    if (job == NULL || !sweep_request(server->sweep)) {
+        free(job); /* the one under way will see it */
+        return;
+    }
+    job->server = server;
+    server->run_blocking(server, on_sweep, after_sweep, job);
+}
+
+/* ---- changes ---- */
 
 static void
 finish(struct schema_change *change)

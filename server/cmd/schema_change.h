@@ -30,6 +30,9 @@ struct schema_change {
     char bytes[];
 };
 
+/* Set entries right after a change of schemas, in the background. Any thread. */
+void schema_change_sweep(struct server *server);
+
 /* A change with a copy of the request's argv; NULL when an error was replied. */
 struct schema_change *schema_change_new(struct request *request);
 void schema_change_start(struct request *request, struct schema_change *change);

@@ -228,6 +228,7 @@ begin_stop(struct net *net)
         return;
     }
     net->is_stopping = true;
+    atomic_store(&net->server->is_stopping, true);
     for (size_t i = 0; i < net->listener_count; i++) {
         listener_close(net->listeners[i]);
     }

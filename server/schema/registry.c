@@ -262,6 +262,12 @@ registry_epoch(const struct registry *registry)
     return registry->epoch;
 }
 
+uint32_t
+registry_next_id(const struct registry *registry)
+{
+    return registry->next_id;
+}
+
 bool
 registry_is_empty(const struct registry *registry)
 {

@@ -37,8 +37,9 @@ void registry_close(struct registry_holder *holder); /* takes NULL */
 /* The current epoch: valid until the calling worker's next turn. One relaxed load. */
 const struct registry *registry_current(const struct registry_holder *holder);
 
-uint64_t registry_epoch(const struct registry *registry); /* 1, 2, 3 ... */
-bool registry_is_empty(const struct registry *registry);  /* no schemas: nothing to match */
+uint64_t registry_epoch(const struct registry *registry);   /* 1, 2, 3 ... */
+uint32_t registry_next_id(const struct registry *registry); /* of the next new schema */
+bool registry_is_empty(const struct registry *registry);    /* no schemas: nothing to match */
 size_t registry_schema_count(const struct registry *registry);
 const struct registry_schema *registry_schema_at(const struct registry *registry, size_t index);
 const struct registry_schema *registry_schema_by_name(const struct registry *registry,
@@ -92,6 +93,13 @@ bool registry_release_set(struct registry_holder *holder, struct slice name,
                           const struct registry **ret_old, struct buffer *ret_error);
 bool registry_release_delete(struct registry_holder *holder, struct slice name,
                              const struct registry **ret_old, struct buffer *ret_error);
+
+/*
+ * A copy of the current epoch for a thread that is no worker, to keep as long as it likes;
+ * waits for a change that is under way. NULL without memory.
+ */
+struct registry *registry_copy(struct registry_holder *holder);
+void registry_copy_free(struct registry *copy); /* takes NULL */
 
 /* Free an epoch that no worker can hold any more. */
 void registry_retire(struct registry_holder *holder, const struct registry *old);

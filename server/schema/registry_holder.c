@@ -103,6 +103,26 @@ registry_current(const struct registry_holder *holder)
     return atomic_load_explicit(&holder->current, memory_order_acquire);
 }
 
+struct registry *
+registry_copy(struct registry_holder *holder)
+{
+    struct registry *copy = NULL;
+    struct draft draft;
+    pthread_mutex_lock(&holder->mutex);
+    if (draft_from_registry(&draft, atomic_load(&holder->current))) {
+        copy = registry_new(&draft);
+        draft_fini(&draft);
+    }
+    pthread_mutex_unlock(&holder->mutex);
+    return copy;
+}
+
+void
+registry_copy_free(struct registry *copy)
+{
+    registry_free(copy);
+}
+
 void
 registry_retire(struct registry_holder *holder, const struct registry *old)
 {
