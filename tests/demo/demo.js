@@ -32,7 +32,7 @@ const load_ms = Number(process.env.DEMO_SECONDS || 14) * 1000;
 const visitor_count = Number(process.env.DEMO_VISITORS || 24);
 const verbose = process.env.DEMO_VERBOSE === '1';
 const process_count = 3; // behind each proxy
-const pause_ms = 80; // of a visitor, between two requests
+const pause_ms = 200; // of a visitor, between two requests
 const password = 'demo';
 const new_release = 'shop@2026.11';
 
@@ -55,7 +55,7 @@ function start(command, args, options) {
 
 async function stop(child) {
     child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 30000);
     const status = await child.ended;
     clearTimeout(timer);
     return status;
@@ -177,7 +177,7 @@ class Deployment {
             this.proxy.add(next.port);
             this.shops[index] = next;
             await this.proxy.remove(shop.port);
-            if (await stop(shop.child) !== 0) this.#on_tell('error', `a ${shop.version} shop did not end well`);
+            if (await stop(shop.child) !== 0) this.#on_tell('error', `one process of the ${shop.version} shop did not end well`);
         }
     }
 

@@ -12,7 +12,7 @@ function request(port, method, path, jar, body) {
         const text = body ? JSON.stringify(body) : '';
         const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
         if (jar.cookie) headers.cookie = jar.cookie;
-        const req = http.request({ host: '127.0.0.1', port, method, path, headers, agent, timeout: 10000 },
+        const req = http.request({ host: '127.0.0.1', port, method, path, headers, agent, timeout: 30000 },
             (res) => {
                 const chunks = [];
                 res.on('data', (chunk) => chunks.push(chunk));
