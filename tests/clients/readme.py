@@ -45,7 +45,8 @@ def write(folder, name, code):
 
 def expected(code, mark):
     """What the sample says that it prints: the comments at the end of printing lines."""
-    return [line.split(mark, 1)[1] for line in code.split("\n") if re.match(r"(print|console\.log|echo)\b", line)]
+    printing = re.compile(r"(print|console\.log|echo)\b")
+    return [line.split(mark, 1)[1] for line in code.split("\n") if printing.match(line)]
 
 
 def shell(code, folder, server):
@@ -66,7 +67,8 @@ def shell(code, folder, server):
 def express(code, folder, _):
     port = free_port()
     path = write(folder, "app.mjs", code.replace("3000", str(port)))
-    process = subprocess.Popen([NODE, path], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen([NODE, path], cwd=folder, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)
     try:
         cookie = {}
         for expected_page in ("view 1", "view 2"):

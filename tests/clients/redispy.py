@@ -169,4 +169,5 @@ def passwords(server):
     equal(redis.Redis.from_url(server.url(password="pw")).ping(), True)
     equal(redis.Redis.from_url(server.url("default", "pw")).ping(), True)
     refused(redis.AuthenticationError, redis.Redis.from_url(server.url()).ping)
-    refused(redis.ResponseError, redis.Redis.from_url(server.url(password="no")).ping, text="invalid username-password")
+    wrong = redis.Redis.from_url(server.url(password="no"))
+    refused(redis.ResponseError, wrong.ping, text="invalid username-password")

@@ -66,12 +66,13 @@ def run(binary, tally):
         tally.run("versions: the listener", client_speaks_new, server, redis.Redis(port=port))
     with Server(binary, database_release="2 web@2026.11 0") as server:
         prepare(server)
-        tally.run("versions: the database number", client_speaks_new, server, redis.Redis.from_url(server.url(db=2)))
+        tally.run("versions: the database number", client_speaks_new, server,
+                  redis.Redis.from_url(server.url(db=2)))
 
 
 def play(server, tally):
     from_url = redis.Redis.from_url
-    tally.run("versions: the user of the URL", client_speaks_new, server, from_url(server.url("web%402026.11", "x")))
+    tally.run("versions: the user of the URL", client_speaks_new, server, new_client(server))
     tally.run("versions: the client name of the URL", client_speaks_new, server,
               from_url(server.url(query="?client_name=web@2026.11")))
     tests = [v for k, v in globals().items() if k.startswith("test_")]
@@ -150,8 +151,10 @@ def test_identity(server):
 def test_before(server):
     "sessions from before the schema are of its first version"
     server.cli("set", "early:1", '{"a":1}')
-    server.cli("schema", "put", json.dumps({"schema": "early", "keys": ["early:*"], "codec": "json", "versions": [
-        {"version": 1}, {"version": 2, "steps": [{"op": "rename", "path": "/a", "to": "b"}]}]}))
+    steps = [{"op": "rename", "path": "/a", "to": "b"}]
+    server.cli("schema", "put", json.dumps({
+        "schema": "early", "keys": ["early:*"], "codec": "json",
+        "versions": [{"version": 1}, {"version": 2, "steps": steps}]}))
     server.cli("release", "set", "early@2", "early", "2")
     client = redis.Redis.from_url(server.url("early%402", "x"))
     equal(json.loads(client.get("early:1")), {"b": 1})

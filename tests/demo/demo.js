@@ -78,6 +78,8 @@ function answers(port) {
     });
 }
 
+const end_of = (dir, name) => fs.readFileSync(path.join(dir, name), 'utf8').slice(-3000);
+
 async function start_server(binary, dir, ...options) {
     for (let attempt = 0; attempt < 3; attempt++) { // the free port may be taken meanwhile
         const port = await free_port();
@@ -91,7 +93,7 @@ async function start_server(binary, dir, ...options) {
             if (await answers(port)) return { child, port };
         if (!ended) await stop(child);
     }
-    throw new Error(`${binary} does not start: ${fs.readFileSync(path.join(dir, 'log'), 'utf8').slice(-2000)}`);
+    throw new Error(`${binary} does not start: ${end_of(dir, 'log')}`);
 }
 
 function cli(port, ...args) {
@@ -177,7 +179,8 @@ class Deployment {
             this.proxy.add(next.port);
             this.shops[index] = next;
             await this.proxy.remove(shop.port);
-            if (await stop(shop.child) !== 0) this.#on_tell('error', `one process of the ${shop.version} shop did not end well`);
+            const status = await stop(shop.child);
+            if (status !== 0) this.#on_tell('error', `a process of the ${shop.version} shop: ${status}`);
         }
     }
 
@@ -188,7 +191,8 @@ class Deployment {
         if (!this.server) return;
         const died = this.server.child.exitCode !== null || this.server.child.signalCode !== null;
         const status = await stop(this.server.child);
-        this.failure = died || status !== 0 ? `${this.name} ended with ${status}:\n${this.#read('log')}` : '';
+        if (died || status !== 0)
+            this.failure = `${this.name} ended with ${status}:\n${end_of(this.dir, 'log')}`;
     }
 
     async #start_shop(version) {
@@ -198,13 +202,9 @@ class Deployment {
         const port = await new Promise((resolve, reject) => {
             child.stdout.on('data', (line) => resolve(Number(String(line).match(/port (\d+)/)[1])));
             child.ended.then((status) => reject(new Error(`a ${version} shop on ${this.name} ended ` +
-                `with ${status}: ${this.#read('shops')}`)));
+                `with ${status}: ${end_of(this.dir, 'shops')}`)));
         });
         return { child, version, port };
-    }
-
-    #read(name) {
-        return fs.readFileSync(path.join(this.dir, name), 'utf8').slice(-3000);
     }
 
     #on_tell(kind, what, detail) {
@@ -242,10 +242,15 @@ const titles = ['requests', 'errors', 'logged out', 'lost', 'corrupted'];
 const counts = (step) => columns.map((c) => (c === 'requests' ? step.requests : step[c].size));
 const sum = (steps) => steps.map(counts).reduce((a, b) => a.map((x, i) => x + b[i]));
 
+const widths = [9, 7, 11, 6, 10];
+
 function row(name, cells) {
-    const width = [9, 7, 11, 6, 10];
-    const text = cells.map((list) => list.map((c, i) => String(c).padStart(width[i])).join(''));
+    const text = cells.map((list) => list.map((c, i) => String(c).padStart(widths[i])).join(''));
     console.log(`${name.padEnd(24)}|${text.join(' |')}`);
+}
+
+function rule(count) {
+    row('-'.repeat(24), Array(count).fill(widths.map((width) => '-'.repeat(width))));
 }
 
 async function play(deployments) {
@@ -255,17 +260,18 @@ async function play(deployments) {
         'members are counted once a step,\nper visitor and version that misses them\n');
     console.log(`${''.padEnd(24)}|${deployments.map((d) => title(d.name)).join(' |')}`);
     row('', deployments.map(() => titles));
-    row('-'.repeat(24), deployments.map(() => ['---------', '-------', '-----------', '------', '----------']));
+    rule(deployments.length);
     for (const [name, versions, change] of plan) {
         if (versions === both && !deployments[0].inspectors.new)
             await Promise.all(deployments.map((d) => d.announce()));
-        await Promise.all(deployments.map((d) => d.step(name, versions, load_ms / plan.length, change)));
+        const step_ms = load_ms / plan.length;
+        await Promise.all(deployments.map((d) => d.step(name, versions, step_ms, change)));
         row(name, deployments.map((d) => counts(d.now)));
         if (verbose)
             for (const d of deployments)
                 for (const sample of d.now.samples) console.log(`    ${d.name}: ${sample}`);
     }
-    row('-'.repeat(24), deployments.map(() => ['---------', '-------', '-----------', '------', '----------']));
+    rule(deployments.length);
     row('all steps', deployments.map((d) => sum(d.steps)));
 }
 

@@ -66,7 +66,8 @@ const expectations = {
     new: ({ banner, ...rest }) => rest,
 };
 
-const names = [['Zoë', 'van Dam'], ['Bob', 'Ray'], ['Ann', 'O’Neil'], ['李', '小龙'], ['Eve', 'Q. "X" Smith']];
+const names = [['Zoë', 'van Dam'], ['Bob', 'Ray'], ['Ann', 'O’Neil'], ['李', '小龙'],
+    ['Eve', 'Q. "X" Smith']];
 const cities = ['Utrecht', 'Málaga', 'Lyon\n2e', '東京', 'Łódź'];
 const langs = ['nl', 'es', 'fr', 'ja', 'pl'];
 const skus = ['tea', 'mug', 'pot', 'tin', 'jam'];
