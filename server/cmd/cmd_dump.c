@@ -1,26 +1,9 @@
-/* DUMP and RESTORE, in Redis' format. */
+/* DUMP and RESTORE: whole records, in Redis' format where they are plain. */
 #include "server/cmd/argument.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/hash_key.h"
 #include "server/cmd/payload.h"
 #include "server/cmd/value.h"
-#include "server/schema/registry.h"
-
-/*
- * A record with a schema has a version and a complement, which Redis' format has no place for:
- * better nothing than half of it. True when that was replied.
- */
-static bool
-refuse_schema(struct request *request)
-{
-    const struct key *key = &request->keys[0];
-    if (registry_match(request->registry, key->db, key->name) == NULL) {
-        return false;
-    }
-    reply_error(request->reply, "ERR %s is not there yet for keys that belong to a schema",
-                request->command->name);
-    return true;
-}
 
 void
 cmd_dump(struct request *request)
@@ -31,15 +14,11 @@ cmd_dump(struct request *request)
         reply_null(request->reply);
         return;
     }
-    if (refuse_schema(request)) {
-        return;
-    }
     struct buffer payload;
     buffer_init(&payload, 0);
     if (entry_type(entry) == ENTRY_STRING) {
-        struct value value;
-        entry_value(entry, &value);
-        payload_write_string(&payload, value.body);
+        struct record record = value_whole(request, &request->keys[0], entry);
+        payload_write_string(&payload, &record);
     } else {
         payload_write_hash(&payload, entry_hash(entry));
     }
@@ -179,7 +158,7 @@ cmd_restore(struct request *request)
         return;
     }
     if (!parse_ttl(request, options.is_absolute, &expiry_ms) ||
-        !parse_payload(request, &payload) || refuse_schema(request)) {
+        !parse_payload(request, &payload)) {
         return;
     }
     bool is_past = expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms;
@@ -188,7 +167,7 @@ cmd_restore(struct request *request)
     }
     bool done =
         is_past || (payload.is_hash ? restore_hash(request, &payload, expiry_ms)
-                                    : value_write(request, key, payload.body, expiry_ms));
+                                    : value_restore(request, key, &payload.record, expiry_ms));
     if (done) {
         reply_ok(request->reply);
     }

@@ -84,10 +84,14 @@ append_footer(struct buffer *out)
 }
 
 void
-payload_write_string(struct buffer *out, struct slice body)
+payload_write_string(struct buffer *out, const struct record *record)
 {
-    append_big_endian(out, RDB_TYPE_STRING, 1);
-    append_string(out, body);
+    if (record->schema.size > 0) {
+        record_write(out, record);
+    } else {
+        append_big_endian(out, RDB_TYPE_STRING, 1);
+        append_string(out, record->body);
+    }
     append_footer(out);
 }
 
@@ -427,14 +431,20 @@ payload_read(struct slice bytes, struct arena *arena, struct payload *ret_payloa
     if (!footer_is_good(bytes)) {
         return PAYLOAD_BAD_CHECKSUM;
     }
-    struct payload payload = {.body = SLICE("")};
-    struct reader reader = {slice_make(bytes.data, bytes.size - FOOTER_SIZE), arena,
-                            PAYLOAD_READ};
+    struct payload payload = {.record = {.schema = SLICE(""), .complement = SLICE("")}};
+    struct slice value = slice_make(bytes.data, bytes.size - FOOTER_SIZE);
+    struct reader reader = {value, arena, PAYLOAD_READ};
     uint64_t type = take_big_endian(&reader, 1);
-    payload.is_hash = type != RDB_TYPE_STRING;
+    payload.is_hash = type != RDB_TYPE_STRING && type != RECORD_MARK;
     switch (type) {
     case RDB_TYPE_STRING:
-        payload.body = take_string(&reader);
+        payload.record.body = take_string(&reader);
+        break;
+    case RECORD_MARK:
+        reader.rest = SLICE_OF("");
+        if (!record_read(value, &payload.record)) {
+            reader.result = PAYLOAD_BAD_FORMAT;
+        }
         break;
     case RDB_TYPE_HASH:
         take_pairs(&reader, take_plain_length(&reader), take_string, &payload);

@@ -3,24 +3,26 @@
  * bytes, little endian), CRC-64 (Jones) of all before it (eight bytes, little endian).
  *
  * Written are strings and hashes in their plainest form, which every Redis reads; read are the
- * packed forms of Redis 2.8 to 7.x as well.
+ * packed forms of Redis 2.8 to 7.x as well. A record of a schema stands as proto/record.h
+ * writes it: its mark is no type of Redis', which refuses it.
  */
 #ifndef SERVER_CMD_PAYLOAD_H
 #define SERVER_CMD_PAYLOAD_H
 
 #include "proto/base/arena.h"
 #include "proto/base/buffer.h"
+#include "proto/record.h"
 
 struct hash;
 
-void payload_write_string(struct buffer *out, struct slice body);
+void payload_write_string(struct buffer *out, const struct record *record);
 void payload_write_hash(struct buffer *out, const struct hash *hash);
 
 struct payload {
     bool is_hash;
-    struct slice body;   /* of a string */
-    struct slice *pairs; /* of a hash: field, value, field, value ... */
-    size_t pair_count;   /* not 0 for a hash */
+    struct record record; /* of a string */
+    struct slice *pairs;  /* of a hash: field, value, field, value ... */
+    size_t pair_count;    /* not 0 for a hash */
 };
 
 enum payload_result {

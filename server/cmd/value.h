@@ -9,6 +9,7 @@
 #ifndef SERVER_CMD_VALUE_H
 #define SERVER_CMD_VALUE_H
 
+#include "proto/record.h"
 #include "server/cmd/request.h"
 
 enum value_find {
@@ -67,6 +68,21 @@ void value_reply_failure(struct request *request);
  */
 bool value_move(struct request *request, const struct key *from, const struct key *to,
                 bool copy);
+
+/*
+ * The whole record of the string entry <entry> of <key>, whatever the caller speaks; borrowed.
+ * Of a key without schema a plain value.
+ */
+struct record value_whole(struct request *request, const struct key *key,
+                          const struct entry *entry);
+
+/*
+ * Put a whole record under <key>, replacing what is there. A plain value under a key of a
+ * schema becomes a record of the base version. <expiry_ms> as keyspace_set_locked(). False when
+ * an error was replied: another schema, an unknown version, a strict schema, no memory.
+ */
+bool value_restore(struct request *request, const struct key *key, const struct record *record,
+                   int64_t expiry_ms);
 
 /*
  * Translation outside the lock. While request->may_run_again is set, a call that would have to

@@ -30,7 +30,7 @@ assert_body(struct slice rdb, const char *expected)
     arena_init(&arena, 0);
     assert_int_equal(payload_read(sealed(&arena, rdb), &arena, &payload), PAYLOAD_READ);
     assert_false(payload.is_hash);
-    assert_true(slice_equal(payload.body, slice_from_string(expected)));
+    assert_true(slice_equal(payload.record.body, slice_from_string(expected)));
     arena_fini(&arena);
 }
 
@@ -53,11 +53,38 @@ what_is_written_is_read(void **state)
         struct buffer out;
         struct payload payload;
         buffer_init(&out, 0);
-        payload_write_string(&out, slice_make(big, sizes[i]));
+        const struct record record = {.body = slice_make(big, sizes[i])};
+        payload_write_string(&out, &record);
         assert_int_equal(payload_read(buffer_slice(&out), &arena, &payload), PAYLOAD_READ);
-        assert_true(slice_equal(payload.body, slice_make(big, sizes[i])));
+        assert_true(slice_equal(payload.record.body, slice_make(big, sizes[i])));
         buffer_fini(&out);
     }
+    arena_fini(&arena);
+}
+
+static void
+a_record_of_a_schema_is_carried_whole(void **state)
+{
+    (void)state;
+    const struct record record = {
+        .schema = SLICE("session"),
+        .version = 300,
+        .complement = SLICE("\x01\x00\xff"),
+        .body = SLICE("{\"a\":1}"),
+    };
+    struct arena arena;
+    struct buffer out;
+    struct payload payload;
+    arena_init(&arena, 0);
+    buffer_init(&out, 0);
+    payload_write_string(&out, &record);
+    assert_int_equal(payload_read(buffer_slice(&out), &arena, &payload), PAYLOAD_READ);
+    assert_false(payload.is_hash);
+    assert_true(slice_equal(payload.record.schema, record.schema));
+    assert_int_equal(payload.record.version, 300);
+    assert_true(slice_equal(payload.record.complement, record.complement));
+    assert_true(slice_equal(payload.record.body, record.body));
+    buffer_fini(&out);
     arena_fini(&arena);
 }
 
@@ -169,6 +196,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_checksum_is_redis_crc64),
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(a_record_of_a_schema_is_carried_whole),
         cmocka_unit_test(every_form_of_a_string_is_read),
         cmocka_unit_test(packed_hashes_are_read),
         cmocka_unit_test(damage_is_refused),
