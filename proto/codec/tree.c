@@ -204,19 +204,22 @@ tree_insert(struct tree_node *container, struct tree_node *after, struct tree_no
             struct arena *arena)
 {
     struct tree_box *box = container->box;
-    if (box->count == 0 && box->inner.size > 0) {
-        size_t size = box->inner.size + node->head_size;
+    if (box->count == 0 && (box->inner.size > 0 || node->lead_size > 0)) {
+        size_t size = box->inner.size + node->head_size - node->lead_size;
         char *head = arena_alloc(arena, size);
         if (head == NULL || size > UINT32_MAX) {
             return false;
         }
-        memcpy(head, box->inner.data, box->inner.size);
-        if (node->head_size > 0) {
-            memcpy(head + box->inner.size, node->head, node->head_size);
+        if (box->inner.size > 0) {
+            memcpy(head, box->inner.data, box->inner.size);
+        }
+        if (node->head_size > node->lead_size) {
+            memcpy(head + box->inner.size, node->head + node->lead_size,
+                   node->head_size - node->lead_size);
         }
         node->head = head;
         node->head_size = (uint32_t)size;
-        node->lead_size += (uint32_t)box->inner.size;
+        node->lead_size = (uint32_t)box->inner.size;
         box->inner.size = 0;
     }
     node->parent = container;
@@ -259,6 +262,27 @@ tree_set_key(struct tree_node *node, struct slice raw, struct arena *arena)
     node->head_size = (uint32_t)size;
     node->key_size = (uint32_t)raw.size;
     node->escaped = memchr(raw.data, '\\', raw.size) != NULL;
+    tree_touch(node->parent);
+    return true;
+}
+
+bool
+tree_set_lead(struct tree_node *node, struct slice lead, struct arena *arena)
+{
+    size_t rest = node->head_size - node->lead_size;
+    char *head = lead.size + rest > UINT32_MAX ? NULL : arena_alloc(arena, lead.size + rest);
+    if (head == NULL) {
+        return false;
+    }
+    if (lead.size > 0) {
+        memcpy(head, lead.data, lead.size);
+    }
+    if (rest > 0) {
+        memcpy(head + lead.size, node->head + node->lead_size, rest);
+    }
+    node->head = head;
+    node->lead_size = (uint32_t)lead.size;
+    node->head_size = (uint32_t)(lead.size + rest);
     tree_touch(node->parent);
     return true;
 }

@@ -6,7 +6,8 @@
  * run of raw text. A child owns the text from behind the comma (or bracket) before it up to the
  * comma (or bracket) behind it: taking a child out and putting it back at the same place is an
  * identity of bytes. Where the last child leaves a container, the white space before it stays
- * behind; where a child enters an empty container, it goes before the child.
+ * behind; where a child enters an empty container, it stands before the child, instead of
+ * what the child had before it.
  *
  *   { "a" : 1 , "b":[ ] }       lead  key  colon  value  trail
  *    ~~~~~~~~~ ~~~~~~~~~        " "   "a"  " : "  1      " "
@@ -93,6 +94,9 @@ bool tree_insert(struct tree_node *container, struct tree_node *after, struct tr
 
 /* Give a member the key <raw> (with quotes), whatever stands around it staying. */
 bool tree_set_key(struct tree_node *node, struct slice raw, struct arena *arena);
+
+/* Let <lead> (white space) stand before a child. */
+bool tree_set_lead(struct tree_node *node, struct slice lead, struct arena *arena);
 
 /* Make <raw> (a valid value) the value of <node>, whatever stands around it staying. */
 void tree_set_value(struct tree_node *node, struct slice raw);

@@ -64,8 +64,12 @@ take(struct run *run, struct tree_node *member, const struct plan_name *name,
         return false;
     }
     tree_remove(member);
-    if (value != NULL && last && !member->edited && segment_is_plain(member, name->raw) &&
-        slice_equal(slice_make(member->value, member->value_size), *value)) {
+    struct slice text;
+    if (!run_text(run, member, &text)) {
+        return false;
+    }
+    if (value != NULL && last && segment_is_plain(member, name->raw) &&
+        slice_equal(text, *value)) {
         return true;
     }
     struct writer writer = writer_in(run->arena);

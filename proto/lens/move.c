@@ -8,12 +8,13 @@
  *   lift, sink   the segments of the objects between, the outermost first, where they are not
  *                compact
  *   carry        flags: KEY the key spelled unusually; HOLE where it stood, unless at the end;
- *                CREATED how many parents were made for it; FRAMES the segments of the parents
- *                that went when it left them empty, the outermost first, with its hole
+ *                LEAD the white space before it, where it could not be carried along; CREATED
+ * how many parents were made for it; FRAMES the segments of the parents that went when it left
+ * them empty, the outermost first, with its hole
  */
 #include "proto/lens/run.h"
 
-enum { MOVE_KEY = 1, MOVE_HOLE = 2, MOVE_CREATED = 4, MOVE_FRAMES = 8 };
+enum { MOVE_KEY = 1, MOVE_HOLE = 2, MOVE_CREATED = 4, MOVE_FRAMES = 8, MOVE_LEAD = 16 };
 
 static const struct slice empty_object = SLICE("{}");
 
@@ -129,6 +130,7 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
         if (!run_open(run, outer)) {
             return false;
         }
+        outer->box->inner = slice_make(frame->head, frame->lead_size);
         if (i + 1 == levels) {
             if (!run_insert(run, outer, NULL, frame)) {
                 return false;
@@ -149,6 +151,8 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
 struct carried {
     struct slice key;
     struct hole hole;
+    bool has_lead;
+    struct slice lead;
     uint64_t created;
     uint64_t frame_count;
     struct hole frame_hole;
@@ -167,6 +171,10 @@ carried_read(struct slice in)
     if (flags & MOVE_HOLE) {
         carried.hole = hole_read(&cursor);
     }
+    if (flags & MOVE_LEAD) {
+        carried.has_lead = true;
+        carried.lead = cursor_text(&cursor);
+    }
     if (flags & MOVE_CREATED) {
         carried.created = cursor_number(&cursor);
     }
@@ -175,7 +183,9 @@ carried_read(struct slice in)
         carried.frame_hole = hole_read(&cursor);
     }
     carried.frames = cursor;
-    if (cursor.bad) {
+    const char *lead_end = carried.lead.data + carried.lead.size;
+    if (cursor.bad ||
+        (carried.lead.size > 0 && json_skip_space(carried.lead.data, lead_end) != lead_end)) {
         return (struct carried){.hole = {.where = HOLE_END}};
     }
     return carried;
@@ -283,6 +293,9 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     }
     run_note(run, op, "moved");
     tree_remove(member);
+    struct slice lead = slice_make(member->head, member->lead_size);
+    bool left_alone =
+        source.object->box->count == 0; /* it gives its white space on coming back */
     size_t created = from->count - 1;
     if (carried.created < created) {
         created = (size_t)carried.created;
@@ -306,14 +319,17 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     if (!parents_create(run, to, &target, &carried, &parent, &made)) {
         return false;
     }
-    if (carried.key.size > 0 && key_is_valid(carried.key, last_name(to)->text)) {
-        if (!run_set_key(run, member, carried.key)) {
+    bool same_name = slice_equal(last_name(from)->text, last_name(to)->text);
+    if (!same_name) {
+        bool held = carried.key.size > 0 && key_is_valid(carried.key, last_name(to)->text);
+        if (!run_set_key(run, member, held ? carried.key : last_name(to)->raw)) {
             return false;
         }
-    } else if (!slice_equal(last_name(from)->text, last_name(to)->text) &&
-               !run_set_key(run, member, last_name(to)->raw)) {
-        return false;
     }
+    if (carried.has_lead && !tree_set_lead(member, carried.lead, run->arena)) {
+        return run_no_memory(run);
+    }
+    bool alone = parent->box->count == 0; /* then it takes the white space of its parent */
     if (!run_insert(run, parent, hole_find(parent, &carried.hole), member)) {
         return false;
     }
@@ -327,10 +343,12 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
         frames =
             frames || !segment_is_plain(removed[i], usual) || removed[i]->box->inner.size > 0;
     }
-    bool spelled = !slice_equal(last_name(from)->text, last_name(to)->text) &&
-                   !slice_equal(key, last_name(from)->raw);
+    bool spelled = !same_name && !slice_equal(key, last_name(from)->raw);
+    bool led = !left_alone &&
+               !slice_equal(lead, slice_make(member->head, alone ? 0 : member->lead_size));
     unsigned flags = (spelled ? MOVE_KEY : 0u) | (hole.where != HOLE_END ? MOVE_HOLE : 0u) |
-                     (made > 0 ? MOVE_CREATED : 0u) | (frames ? MOVE_FRAMES : 0u);
+                     (led ? MOVE_LEAD : 0u) | (made > 0 ? MOVE_CREATED : 0u) |
+                     (frames ? MOVE_FRAMES : 0u);
     if (flags == 0) {
         return true;
     }
@@ -341,6 +359,9 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     }
     if (flags & MOVE_HOLE) {
         hole_write(&writer, &hole);
+    }
+    if (flags & MOVE_LEAD) {
+        writer_text(&writer, lead);
     }
     if (flags & MOVE_CREATED) {
         writer_number(&writer, made);
