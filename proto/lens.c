@@ -27,6 +27,9 @@ fail(struct lens_failure *failure, enum lens_reason reason, unsigned from, unsig
 /* --- a document and what is remembered of it, on its way through the versions --------------
  */
 
+/* Texts put together on the way may come to so many times the limit of output. */
+enum { LENS_TEXT_FACTOR = 8 };
+
 struct walk {
     struct run run;
     struct tree_node *root;
@@ -147,6 +150,7 @@ translate(struct walk *walk, const struct lens_record *record, unsigned to)
     const struct plan_limits *limits = &run->schema->limits;
     unsigned reached;
     run->text_max = bound(record->body.size, limits->output_factor, limits->output_size);
+    run->text_left = bound(run->text_max, LENS_TEXT_FACTOR, 0);
     if (!versions_known(run->schema, record, to, run->failure) ||
         !walk_parse(walk, record->body, record->version) ||
         !walk_check_identity(walk, record->version) ||
@@ -373,7 +377,8 @@ lens_write(const struct lens_schema *schema, const struct lens_record *old, unsi
                                         .arena = arena,
                                         .failure = &failure,
                                         .remember = true,
-                                        .text_max = SIZE_MAX}};
+                                        .text_max = SIZE_MAX,
+                                        .text_left = SIZE_MAX}};
             bool changed;
             walk_parse(&walk, body, by);
             if (walk.run.no_memory || !identity_changed(&walk, rebased.body, by, &changed) ||

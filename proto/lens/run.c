@@ -87,15 +87,25 @@ run_note(struct run *run, const struct plan_op *op, const char *text)
 /* --- the tree, with failures noted ------------------------------------------------------- */
 
 bool
+run_spend(struct run *run, size_t size)
+{
+    if (size > run->text_max || size > run->text_left) {
+        run->no_memory = true;
+        return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
+    }
+    run->text_left -= size;
+    return true;
+}
+
+bool
 run_text(struct run *run, struct tree_node *node, struct slice *ret_text)
 {
     if (!node->edited) {
         *ret_text = slice_make(node->value, node->value_size);
         return true;
     }
-    if (tree_full_size(node) > run->text_max) {
-        run->no_memory = true;
-        return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
+    if (!run_spend(run, tree_full_size(node))) {
+        return false;
     }
     return tree_text(node, run->arena, ret_text) || run_no_memory(run);
 }

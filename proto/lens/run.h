@@ -33,7 +33,8 @@ struct run {
     bool no_memory; /* no answer is to be trusted */
     unsigned from;  /* the step at work, for failures and notes */
     unsigned to;
-    size_t text_max; /* of any text that is put together */
+    size_t text_max;  /* of the text of any one value */
+    size_t text_left; /* that may be put together on the way */
     const struct run_frame *frame;
     struct lens_failure *failure;
     void (*on_note)(void *context, const struct lens_note *note);
@@ -51,6 +52,9 @@ bool run_fail(struct run *run, enum lens_reason reason, const struct plan_path *
               const char *text);
 bool run_no_memory(struct run *run);
 void run_note(struct run *run, const struct plan_op *op, const char *text);
+
+/* Note that <size> bytes of text are put together; false beyond the bounds. */
+bool run_spend(struct run *run, size_t size);
 
 /* The raw text of a value, within bounds. */
 bool run_text(struct run *run, struct tree_node *node, struct slice *ret_text);

@@ -50,7 +50,12 @@ enclose(struct run *run, const char *before, struct slice text, const char *afte
 {
     size_t before_size = strlen(before);
     size_t after_size = strlen(after);
-    char *raw = arena_alloc(run->arena, before_size + text.size + after_size);
+    size_t size = before_size + text.size + after_size;
+    if (!run_spend(run, size)) {
+        *ret_text = "beyond the limit of output";
+        return LENS_BUDGET;
+    }
+    char *raw = arena_alloc(run->arena, size);
     if (raw == NULL) {
         return no_memory(run, ret_text);
     }
@@ -59,7 +64,7 @@ enclose(struct run *run, const char *before, struct slice text, const char *afte
         memcpy(raw + before_size, text.data, text.size);
     }
     memcpy(raw + before_size + text.size, after, after_size);
-    *ret_raw = slice_make(raw, before_size + text.size + after_size);
+    *ret_raw = slice_make(raw, size);
     return LENS_OK;
 }
 
@@ -410,7 +415,7 @@ op_convert(struct run *run, const struct plan_op *op, bool up, struct tree_node 
         const char *text = "";
         enum lens_reason reason = value_convert(run, op, up, node, &result, &text);
         if (run->no_memory) {
-            return run->failure->reason == LENS_BUDGET ? false : run_no_memory(run);
+            return run_fail(run, LENS_BUDGET, &op->path, text);
         }
         if (reason != LENS_OK) {
             run->forget = true;

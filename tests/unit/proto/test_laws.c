@@ -355,6 +355,49 @@ write_to(const struct world *world, const struct lens_record *old, unsigned by,
                &failure);
 }
 
+/* A complement that nobody should have made: nothing may break. */
+static void
+survive(const struct world *world, const struct lens_record *record, struct arena *arena)
+{
+    struct lens_record hostile = *record;
+    struct lens_failure failure;
+    size_t size = record->complement.size;
+    char *bytes = arena_alloc(arena, size + 16);
+    if (size == 0) {
+        return;
+    }
+    memcpy(bytes, record->complement.data, size);
+    for (size_t i = 1 + below(4); i > 0; i--) {
+        switch (below(4)) {
+        case 0:
+            bytes[below(size)] = (char)random_next();
+            break;
+        case 1:
+            bytes[below(size)] ^= (char)(1 << below(8));
+            break;
+        case 2:
+            size = 1 + below(size);
+            break;
+        default: {
+            size_t from = below(size);
+            size_t to = below(size);
+            memmove(bytes + to, bytes + from, size - (from > to ? from : to));
+        }
+        }
+    }
+    hostile.complement = slice_make(bytes, size);
+    struct sight sights[VERSIONS_MAX + 1];
+    look(world, &hostile, arena, sights);
+    for (unsigned k = 1; k <= world->versions; k++) {
+        struct lens_record other;
+        if (lens_rebase(world->schema, &hostile, k, arena, &other, &failure)) {
+            look(world, &other, arena, sights);
+        }
+        write_to(world, &hostile, k, next_body(world, &hostile, k, arena), arena, &other);
+        look(world, &other, arena, sights);
+    }
+}
+
 static void
 play(const struct world *world, struct arena *arena)
 {
@@ -366,6 +409,7 @@ play(const struct world *world, struct arena *arena)
         struct lens_record next;
         write_to(world, &record, by, body, arena, &next);
         record = next;
+        survive(world, &record, arena);
 
         struct lens_failure failure;
         unsigned writer = 1 + (unsigned)below(world->versions);
@@ -395,6 +439,12 @@ play(const struct world *world, struct arena *arena)
             law_name = "rebase, then write";
             write_to(world, &rebased, writer, later, arena, &written);
             same_views(world, &plain, &written, arena);
+            if (!slice_equal(plain.complement, written.complement)) {
+                print_record("without", &plain);
+                print_record("with", &written);
+                fail_msg("rebase, then write: seed %llu: complement differs",
+                         (unsigned long long)law_seed);
+            }
             law_name = "get-put";
             write_to(world, &record, k, rebased.body, arena, &written);
             same_views(world, &record, &written, arena);
