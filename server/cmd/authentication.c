@@ -1,5 +1,6 @@
 #include "server/cmd/authentication.h"
 
+#include "server/cmd/value.h"
 #include "server/schema/bindings.h"
 
 bool
@@ -71,14 +72,17 @@ authentication_check(struct request *request, struct slice user, struct slice pa
     return true;
 }
 
+/* <name> is the session's now. Who names a release is counted among its readers at once. */
 static bool
-finish(struct request *request, enum session_text result)
+finish(struct request *request, enum session_text result, struct slice name)
 {
     if (result == SESSION_TEXT_NO_MEMORY) {
         reply_out_of_memory(request->reply);
         return false;
     }
-    if (request->session->bindings != NULL) {
+    if (registry_release(request->registry, name) != NULL) {
+        value_bind(request);
+    } else if (request->session->bindings != NULL) {
         bindings_invalidate(request->session->bindings);
     }
     return true;
@@ -88,8 +92,8 @@ bool
 authentication_apply(struct request *request, struct slice user)
 {
     bool is_default = slice_equal(user, SLICE_OF("default"));
-    if (!finish(request,
-                session_set_user(request->session, is_default ? SLICE_OF("") : user))) {
+    user = is_default ? SLICE_OF("") : user;
+    if (!finish(request, session_set_user(request->session, user), user)) {
         return false;
     }
     request->session->is_authenticated = true;
@@ -114,5 +118,5 @@ authentication_check_name(struct request *request, struct slice name)
 bool
 authentication_apply_name(struct request *request, struct slice name)
 {
-    return finish(request, session_set_name(request->session, name));
+    return finish(request, session_set_name(request->session, name), name);
 }

@@ -5,6 +5,7 @@
 #include "server/cmd/number.h"
 #include "server/cmd/scan_options.h"
 #include "server/core/random.h"
+#include "server/schema/quarantine.h"
 
 enum {
     SCAN_STEP = 1000,         /* entries looked at between two chances to stop */
@@ -168,6 +169,7 @@ cmd_swapdb(struct request *request)
         argument_db_number(request, 2, "invalid second DB index", &numbers[1]) &&
         argument_db(request, numbers[0], &a) && argument_db(request, numbers[1], &b)) {
         keyspace_swap_locked(request->server->keyspace, a, b);
+        quarantine_swap(request->server->quarantine, a, b);
         reply_ok(request->reply);
     }
 }

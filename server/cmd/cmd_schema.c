@@ -1,5 +1,6 @@
 #include "server/cmd/handlers.h"
 #include "server/cmd/schema_change.h"
+#include "server/cmd/value.h"
 #include "server/schema/bindings.h"
 #include "server/schema/quarantine.h"
 
@@ -195,6 +196,7 @@ cmd_schema_use(struct request *request)
             return;
         }
     }
+    value_bind(request);
     reply_ok(request->reply);
 }
 

@@ -85,6 +85,12 @@ bool value_restore(struct request *request, const struct key *key, const struct 
                    int64_t expiry_ms);
 
 /*
+ * Settle which versions the connection speaks now, so that SCHEMA STATUS counts it: to be called
+ * when it said so (SCHEMA USE, AUTH, SETNAME). Without schemas nothing happens.
+ */
+void value_bind(struct request *request);
+
+/*
  * Translation outside the lock. While request->may_run_again is set, a call that would have to
  * translate notes what it needs, changes nothing and fails without a reply; the handler
  * returns, and value_must_run_again() is true. Then what it replied is void: give the locks up,

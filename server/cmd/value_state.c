@@ -47,6 +47,28 @@ resolve(struct request *request)
     return bindings_resolve(session->bindings, request->registry, &source);
 }
 
+/* Current bindings; false without memory. */
+static bool
+bind(struct request *request)
+{
+    struct session *session = request->session;
+    if (session->bindings == NULL && (session->bindings = bindings_new()) == NULL) {
+        return false;
+    }
+    return bindings_are_current(session->bindings, request->registry) || resolve(request);
+}
+
+void
+value_bind(struct request *request)
+{
+    if (request->session->bindings != NULL) {
+        bindings_invalidate(request->session->bindings);
+    }
+    if (!registry_is_empty(request->registry)) {
+        (void)bind(request); /* without memory: at the next use, which will say so */
+    }
+}
+
 bool
 value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken)
 {
@@ -59,14 +81,10 @@ value_speak(struct request *request, const struct key *key, struct spoken *ret_s
     if (schema == NULL) {
         return true;
     }
-    struct session *session = request->session;
-    if (session->bindings == NULL && (session->bindings = bindings_new()) == NULL) {
+    if (!bind(request)) {
         return fail(request, VALUE_FAILURE_MEMORY, schema, 0);
     }
-    if (!bindings_are_current(session->bindings, request->registry) && !resolve(request)) {
-        return fail(request, VALUE_FAILURE_MEMORY, schema, 0);
-    }
-    unsigned version = bindings_version(session->bindings, schema);
+    unsigned version = bindings_version(request->session->bindings, schema);
     if (version == BINDINGS_NO_RELEASE) {
         return fail(request, VALUE_FAILURE_NO_RELEASE, schema, 0);
     }
