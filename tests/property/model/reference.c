@@ -108,7 +108,7 @@ struct run {
     bool uncertain;     /* two readings */
     const struct op *failed; /* the op of the step that did it */
     bool conversion;         /* because a conversion failed */
-    bool nested;             /* inside each */
+    unsigned nested;         /* inside so many each */
 };
 
 #define REASON(name) (1u << (name))
@@ -1168,8 +1168,7 @@ run_each(struct run *run, const struct op *op, bool up, struct value *root,
         arena_calloc(run->arena, container->count + 1, sizeof(*elements));
     struct reference_memory *nothing = memories_new(run->arena, op->step_count);
     CHECK(idents != NULL && elements != NULL);
-    bool nested = run->nested;
-    run->nested = true;
+    run->nested++;
     reason_set type = 0; /* whether elements are looked at first is not said */
     for (size_t i = 0; i < container->count; i++) {
         if (container->members[i].value->kind != VALUE_OBJECT) {
@@ -1179,6 +1178,7 @@ run_each(struct run *run, const struct op *op, bool up, struct value *root,
     for (size_t i = 0; i < container->count; i++) {
         struct value *element = container->members[i].value;
         if (element->kind != VALUE_OBJECT) {
+            run->nested--;
             return fail(run, type);
         }
         if (container->kind == VALUE_OBJECT &&
@@ -1186,6 +1186,7 @@ run_each(struct run *run, const struct op *op, bool up, struct value *root,
             run->uncertain = true; /* members told apart by name, but named by no op */
         }
         if (!identify(run, container, i, op->has_key, up ? &op->key : &op->new_key, idents)) {
+            run->nested--;
             return fail(run, type | REASON(LENS_DUPLICATE));
         }
         const struct reference_memory *known = nothing;
@@ -1196,10 +1197,11 @@ run_each(struct run *run, const struct op *op, bool up, struct value *root,
         }
         elements[i].memory = memories_new(run->arena, op->step_count);
         if (!run_ops(run, op->steps, op->step_count, up, element, known, elements[i].memory)) {
+            run->nested--;
             return fail(run, run->reasons | type);
         }
     }
-    run->nested = nested;
+    run->nested--;
     size_t kept = 0;
     for (size_t i = 0; i < container->count; i++) {
         if (!identify(run, container, i, op->has_key, up ? &op->new_key : &op->key, idents)) {
@@ -1353,7 +1355,7 @@ run_ops(struct run *run, const struct op *ops, size_t count, bool up, struct val
     for (size_t i = 0; i < count; i++) {
         size_t index = up ? i : count - 1 - i;
         if (!run_op(run, &ops[index], up, root, &in[index], &out[index])) {
-            if (!run->nested) {
+            if (run->nested == 0) {
                 run->failed = &ops[index];
             }
             return false;
@@ -1476,6 +1478,21 @@ reference_view(const struct reference_record *record, struct arena *arena, unsig
     return view;
 }
 
+bool
+reference_rebase(const struct reference_record *record, struct arena *arena, unsigned to,
+                 struct reference_record *ret_record)
+{
+    struct run run = {.arena = arena};
+    struct reference_record copy = record_copy(record, arena);
+    if (!travel(&run, &copy, to)) {
+        return false;
+    }
+    copy.uncertain |= run.uncertain;
+    copy.text = (struct slice){0}; /* spelling is not modelled */
+    *ret_record = copy;
+    return true;
+}
+
 /* Drop what nothing holds any more between the record's version and <end>. */
 static void
 settle_towards(struct reference_record *record, struct arena *arena, unsigned end)
@@ -1499,14 +1516,15 @@ settle_towards(struct reference_record *record, struct arena *arena, unsigned en
                 }
             }
             if (away.steps[index][failed].kind != MEMORY_NONE) {
-                if (run.conversion && !run.nested) {
+                bool each = run.failed->kind == OP_EACH;
+                if (run.conversion && !each) {
                     struct reference_memory *kept = memories_new(arena, step->count);
                     memcpy(kept, away.steps[index], step->count * sizeof(*kept));
                     kept[failed] = (struct reference_memory){0};
                     away.steps[index] = kept;
-                } else if (run.nested || run.failed->kind == OP_SPLIT ||
+                } else if (each || run.failed->kind == OP_SPLIT ||
                            run.failed->kind == OP_JOIN) {
-                    record->uncertain = true;
+                    record->uncertain = true; /* which part of it is forgotten is not said */
                 }
             }
         } else if (memory) {

@@ -67,6 +67,10 @@ struct reference_record reference_fresh(const struct reference *reference, struc
 struct reference_view reference_view(const struct reference_record *record, struct arena *arena,
                                      unsigned to);
 
+/* The equivalent record of version <to>; false when there is none. */
+bool reference_rebase(const struct reference_record *record, struct arena *arena, unsigned to,
+                      struct reference_record *ret_record);
+
 /* The record after <by> stored <body> over <old>. */
 struct reference_record reference_write(const struct reference_record *old, struct arena *arena,
                                         unsigned by, struct slice body);
