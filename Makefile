@@ -30,7 +30,8 @@ objects   = $(patsubst %.c,$(OUT)/%.o,$(1))
 PROTO    := $(call objects,$(call sources,proto))
 SERVER   := $(call objects,$(filter-out server/main.c,$(call sources,server)))
 UNIT     := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(call sources,tests/unit))
-PROPERTY := $(patsubst tests/property/%.c,$(OUT)/property/%,$(call sources,tests/property))
+MODEL    := $(call objects,$(call sources,tests/property/model))
+PROPERTY := $(patsubst tests/property/%.c,$(OUT)/property/%,$(wildcard tests/property/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
@@ -63,7 +64,7 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libserver.a $(OUT)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) $^ -lcmocka $(LDLIBS)
 
-$(OUT)/property/%: $(OUT)/tests/property/%.o $(OUT)/libproto.a
+$(OUT)/property/%: $(OUT)/tests/property/%.o $(MODEL) $(OUT)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LDLIBS)
 

@@ -1,7 +1,7 @@
 #include "tests/property/model/reference.h"
 
 #include "proto/base/check.h"
-#include "tests/property/model/decimal.h"
+#include "tests/property/model/exact.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ struct op {
     const struct value *value; /* default of add and remove, value of fill; NULL: none */
     const struct value *table[2], *otherwise[2]; /* map: [0] up, [1] down */
     enum kind_of_text kinds[2];
-    struct decimal factor;
+    struct exact factor;
     long digits[2]; /* scale; -1: exact */
     struct slice separator;
     struct slice into[INTO_MAX];
@@ -218,7 +218,7 @@ read_op(struct arena *arena, const struct value *json)
     op.otherwise[0] = value_get_string(json, "up_else");
     op.otherwise[1] = value_get_string(json, "down_else");
     if (op.kind == OP_SCALE) {
-        op.factor = decimal_read(arena, value_get_string(json, "factor")->text);
+        op.factor = exact_read(arena, value_get_string(json, "factor")->text);
         op.digits[0] = read_digits(json, "up_digits");
         op.digits[1] = read_digits(json, "down_digits");
     }
@@ -394,10 +394,10 @@ convert_map(struct run *run, const struct op *op, int direction, const struct va
 }
 
 static struct value *
-number_value(struct run *run, struct decimal decimal)
+number_value(struct run *run, struct exact decimal)
 {
     struct value *value = value_new(run->arena, VALUE_NUMBER);
-    value->text = decimal_write(run->arena, decimal);
+    value->text = exact_write(run->arena, decimal);
     return value;
 }
 
@@ -420,7 +420,7 @@ static bool
 convert_basic(struct run *run, enum kind_of_text from, enum kind_of_text to,
               const struct value *value, struct value **ret_value)
 {
-    struct decimal number = {0};
+    struct exact number = {0};
     if (from == KIND_STRING) {
         if (value->kind != VALUE_STRING) {
             return fail(run, REASON(LENS_TYPE));
@@ -436,13 +436,13 @@ convert_basic(struct run *run, enum kind_of_text from, enum kind_of_text to,
         if (!is_integer_text(value->text)) {
             return fail(run, REASON(LENS_TYPE));
         }
-        number = decimal_read(run->arena, value->text);
+        number = exact_read(run->arena, value->text);
     } else if (from == KIND_INTEGER) {
         if (value->kind != VALUE_NUMBER) {
             return fail(run, REASON(LENS_TYPE));
         }
-        number = decimal_read(run->arena, value->text);
-        if (!decimal_is_integer(number)) {
+        number = exact_read(run->arena, value->text);
+        if (!exact_is_integer(number)) {
             return fail(run, REASON(LENS_TYPE));
         }
         if (number.count == 0 && value->text.data[0] == '-' && to == KIND_STRING) {
@@ -456,21 +456,21 @@ convert_basic(struct run *run, enum kind_of_text from, enum kind_of_text to,
             *ret_value = value_string(run->arena, value->kind == VALUE_TRUE ? "true" : "false");
             return true;
         }
-        number = decimal_read(run->arena, value->kind == VALUE_TRUE ? SLICE_OF("1")
+        number = exact_read(run->arena, value->kind == VALUE_TRUE ? SLICE_OF("1")
                                                                    : SLICE_OF("0"));
     }
     if (to == KIND_BOOLEAN) {
-        bool yes = decimal_equal(number, decimal_read(run->arena, SLICE_OF("1")));
+        bool yes = exact_equal(number, exact_read(run->arena, SLICE_OF("1")));
         if (!yes && number.count != 0) {
             return fail(run, REASON(LENS_TYPE));
         }
         *ret_value = value_new(run->arena, yes ? VALUE_TRUE : VALUE_FALSE);
         return true;
     }
-    if (decimal_written_count(number) > DECIMAL_DIGITS_MAX) {
+    if (exact_written_count(number) > EXACT_DIGITS_MAX) {
         return fail(run, REASON(LENS_TOO_LONG));
     }
-    *ret_value = to == KIND_STRING ? value_slice(run->arena, decimal_write(run->arena, number))
+    *ret_value = to == KIND_STRING ? value_slice(run->arena, exact_write(run->arena, number))
                                    : number_value(run, number);
     return true;
 }
@@ -572,10 +572,10 @@ static const int64_t seconds_min = -62167219200; /* 0000-01-01T00:00:00Z */
 static const int64_t seconds_max = 253402300799; /* 9999-12-31T23:59:59Z */
 
 static bool
-write_iso(struct run *run, struct decimal time, struct value **ret_value)
+write_iso(struct run *run, struct exact time, struct value **ret_value)
 {
-    struct decimal floor = decimal_round(run->arena, time, 0);
-    struct decimal low = decimal_read(run->arena, SLICE_OF("-1e14"));
+    struct exact floor = exact_round(run->arena, time, 0);
+    struct exact low = exact_read(run->arena, SLICE_OF("-1e14"));
     if (floor.count + (size_t)(floor.exponent > 0 ? floor.exponent : 0) > low.count + 14) {
         return fail(run, REASON(LENS_RANGE) | REASON(LENS_TOO_LONG));
     }
@@ -586,7 +586,7 @@ write_iso(struct run *run, struct decimal time, struct value **ret_value)
     /* whole nanoseconds as seconds * 10^9 fit 128 bits only: keep the two parts apart */
     int64_t seconds = 0;
     int64_t nanos = 0;
-    struct slice written = decimal_write(run->arena, time);
+    struct slice written = exact_write(run->arena, time);
     size_t at = time.negative;
     for (; at < written.size && written.data[at] != '.'; at++) {
         seconds = seconds * 10 + (written.data[at] - '0');
@@ -647,7 +647,7 @@ static bool
 convert_time(struct run *run, enum kind_of_text from, enum kind_of_text to,
              const struct value *value, struct value **ret_value)
 {
-    struct decimal time; /* seconds */
+    struct exact time; /* seconds */
     if (from == KIND_ISO) {
         int64_t seconds;
         struct slice fraction;
@@ -677,19 +677,19 @@ convert_time(struct run *run, enum kind_of_text from, enum kind_of_text to,
                  (long long)nanos);
         struct slice copy;
         CHECK(arena_copy(run->arena, slice_from_string(buf), &copy));
-        time = decimal_read(run->arena, copy);
+        time = exact_read(run->arena, copy);
     } else {
         if (value->kind != VALUE_NUMBER) {
             return fail(run, REASON(LENS_TYPE));
         }
-        time = decimal_read(run->arena, value->text);
+        time = exact_read(run->arena, value->text);
         time.exponent -= from == KIND_MILLIS && time.count > 0 ? 3 : 0;
     }
     if (to == KIND_ISO) {
         return write_iso(run, time, ret_value);
     }
     time.exponent += to == KIND_MILLIS && time.count > 0 ? 3 : 0;
-    if (decimal_written_count(time) > DECIMAL_DIGITS_MAX) {
+    if (exact_written_count(time) > EXACT_DIGITS_MAX) {
         return fail(run, REASON(LENS_TOO_LONG));
     }
     *ret_value = number_value(run, time);
@@ -703,21 +703,21 @@ convert_scale(struct run *run, const struct op *op, int direction, const struct 
     if (value->kind != VALUE_NUMBER) {
         return fail(run, REASON(LENS_TYPE));
     }
-    struct decimal number = decimal_read(run->arena, value->text);
-    struct decimal scaled;
+    struct exact number = exact_read(run->arena, value->text);
+    struct exact scaled;
     if (number.exponent < -900 || number.exponent > 20000) {
         run->uncertain = true; /* too long already, or only when rounded? */
         return fail(run, REASON(LENS_TOO_LONG));
     }
     if (direction == 0) {
-        scaled = decimal_multiply(run->arena, number, op->factor);
+        scaled = exact_multiply(run->arena, number, op->factor);
         if (op->digits[0] >= 0) {
-            scaled = decimal_round(run->arena, scaled, op->digits[0]);
+            scaled = exact_round(run->arena, scaled, op->digits[0]);
         }
-    } else if (!decimal_divide(run->arena, number, op->factor, op->digits[1], &scaled)) {
+    } else if (!exact_divide(run->arena, number, op->factor, op->digits[1], &scaled)) {
         return fail(run, REASON(LENS_INEXACT));
     }
-    if (decimal_written_count(scaled) > DECIMAL_DIGITS_MAX) {
+    if (exact_written_count(scaled) > EXACT_DIGITS_MAX) {
         return fail(run, REASON(LENS_TOO_LONG));
     }
     *ret_value = number_value(run, scaled);

@@ -1,7 +1,7 @@
 #include "tests/property/model/value.h"
 
 #include "proto/base/check.h"
-#include "tests/property/model/decimal.h"
+#include "tests/property/model/exact.h"
 
 struct parser {
     struct arena *arena;
@@ -168,7 +168,7 @@ numbers_equal(struct slice a, struct slice b)
     }
     struct arena arena;
     arena_init(&arena, 0);
-    bool equal = decimal_equal(decimal_read(&arena, a), decimal_read(&arena, b));
+    bool equal = exact_equal(exact_read(&arena, a), exact_read(&arena, b));
     arena_fini(&arena);
     return equal;
 }

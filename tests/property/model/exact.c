@@ -1,4 +1,4 @@
-#include "tests/property/model/decimal.h"
+#include "tests/property/model/exact.h"
 
 #include "proto/base/check.h"
 
@@ -12,7 +12,7 @@ room(struct arena *arena, size_t size)
     return data;
 }
 
-static struct decimal
+static struct exact
 normal(bool negative, const char *digits, size_t count, long exponent)
 {
     while (count > 0 && digits[0] == '0') {
@@ -24,13 +24,13 @@ normal(bool negative, const char *digits, size_t count, long exponent)
         exponent++;
     }
     if (count == 0) {
-        return (struct decimal){false, "", 0, 0};
+        return (struct exact){false, "", 0, 0};
     }
-    return (struct decimal){negative, digits, count, exponent};
+    return (struct exact){negative, digits, count, exponent};
 }
 
-struct decimal
-decimal_read(struct arena *arena, struct slice text)
+struct exact
+exact_read(struct arena *arena, struct slice text)
 {
     char *digits = room(arena, text.size);
     size_t count = 0;
@@ -57,20 +57,20 @@ decimal_read(struct arena *arena, struct slice text)
 }
 
 bool
-decimal_equal(struct decimal a, struct decimal b)
+exact_equal(struct exact a, struct exact b)
 {
     return a.negative == b.negative && a.exponent == b.exponent && a.count == b.count &&
            memcmp(a.digits, b.digits, a.count) == 0;
 }
 
 bool
-decimal_is_integer(struct decimal a)
+exact_is_integer(struct exact a)
 {
     return a.exponent >= 0;
 }
 
 size_t
-decimal_written_count(struct decimal a)
+exact_written_count(struct exact a)
 {
     if (a.count == 0) {
         return 1;
@@ -83,9 +83,9 @@ decimal_written_count(struct decimal a)
 }
 
 struct slice
-decimal_write(struct arena *arena, struct decimal a)
+exact_write(struct arena *arena, struct exact a)
 {
-    size_t written = decimal_written_count(a);
+    size_t written = exact_written_count(a);
     char *text = room(arena, written + 2);
     size_t size = 0;
     if (a.count == 0) {
@@ -105,8 +105,8 @@ decimal_write(struct arena *arena, struct decimal a)
     return slice_make(text, size);
 }
 
-struct decimal
-decimal_multiply(struct arena *arena, struct decimal a, struct decimal b)
+struct exact
+exact_multiply(struct arena *arena, struct exact a, struct exact b)
 {
     size_t count = a.count + b.count;
     char *digits = room(arena, count);
@@ -126,8 +126,8 @@ decimal_multiply(struct arena *arena, struct decimal a, struct decimal b)
     return normal(a.negative != b.negative, digits, count, a.exponent + b.exponent);
 }
 
-struct decimal
-decimal_round(struct arena *arena, struct decimal a, long digits)
+struct exact
+exact_round(struct arena *arena, struct exact a, long digits)
 {
     if (a.count == 0 || -a.exponent <= digits) {
         return a;
@@ -154,8 +154,8 @@ decimal_round(struct arena *arena, struct decimal a, long digits)
 }
 
 bool
-decimal_divide(struct arena *arena, struct decimal a, struct decimal b, long digits,
-               struct decimal *ret_quotient)
+exact_divide(struct arena *arena, struct exact a, struct exact b, long digits,
+               struct exact *ret_quotient)
 {
     enum { FRACTION_MAX = 3000 };
     uint64_t divisor = 0;
@@ -189,7 +189,7 @@ decimal_divide(struct arena *arena, struct decimal a, struct decimal b, long dig
         quotient[count++] = '1'; /* there is more: no tie */
         exponent--;
     }
-    struct decimal exact = normal(a.negative != b.negative, quotient, count, exponent);
-    *ret_quotient = digits < 0 ? exact : decimal_round(arena, exact, digits);
+    struct exact exact = normal(a.negative != b.negative, quotient, count, exponent);
+    *ret_quotient = digits < 0 ? exact : exact_round(arena, exact, digits);
     return true;
 }
