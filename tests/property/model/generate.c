@@ -81,6 +81,10 @@ static const char *const isos[] = {"1970-01-01T00:00:00Z",      "2023-11-14T22:1
                                    "9999-12-31T23:59:59.999Z"};
 static const char *const odd_isos[] = {"2023-02-29T00:00:00Z", "2023-11-14", "24:00", "",
                                        "2023-11-14T23:59:60Z", "9999-12-31T23:59:59-01:00"};
+static const char *const odd_numbers[] = {
+    "1e999",        "1e1000",  "1e5000",       "-1e400",       "0.1e-20", "-0",   "-0.0",
+    "1e-998",       "0e9",     "253402300800", "-62167219200", "-62167219201",
+    "1700000000.1234567891",   "9.99999999999999999999999999", "2.5e0",   "1e-7", "35e-1"};
 static const char *const escapes[] = {"\xc3\xa9", "\"q\"", "\\", "\n", "\xf0\x9f\x98\x80",
                                       "\x01", "/"};
 
@@ -270,6 +274,12 @@ random_object(struct prng *prng, struct arena *arena, const struct shape *shape,
     return object;
 }
 
+static struct value *
+odd_or(struct prng *prng, struct arena *arena, unsigned odd, const char *number)
+{
+    return value_number(arena, prng_chance(prng, odd) ? PICK(prng, odd_numbers) : number);
+}
+
 struct value *
 generate_document(struct prng *prng, struct arena *arena, const struct shape *shape,
                   unsigned noise)
@@ -284,21 +294,21 @@ generate_document(struct prng *prng, struct arena *arena, const struct shape *sh
     case TYPE_NAME:
         return value_string(arena, PICK(prng, full_names));
     case TYPE_INTEGER:
-        return value_number(arena, PICK(prng, integers));
+        return odd_or(prng, arena, noise, PICK(prng, integers));
     case TYPE_DIGITS:
         return value_string(arena, digit_strings[prng_below(prng, prng_chance(prng, noise)
                                                                       ? 11
                                                                       : 8)]);
     case TYPE_DECIMAL:
-        return value_number(arena, PICK(prng, decimals));
+        return odd_or(prng, arena, noise, PICK(prng, decimals));
     case TYPE_BOOLEAN:
         return value_new(arena, prng_chance(prng, 50) ? VALUE_TRUE : VALUE_FALSE);
     case TYPE_YES_NO:
         return value_string(arena, prng_chance(prng, 50) ? "true" : "false");
     case TYPE_SECONDS:
-        return value_number(arena, PICK(prng, seconds));
+        return odd_or(prng, arena, 2 * noise, PICK(prng, seconds));
     case TYPE_MILLIS:
-        return value_number(arena, PICK(prng, millis));
+        return odd_or(prng, arena, 2 * noise, PICK(prng, millis));
     case TYPE_ISO:
         return value_string(arena, prng_chance(prng, noise) ? PICK(prng, odd_isos)
                                                             : PICK(prng, isos));
@@ -332,6 +342,20 @@ generate_document(struct prng *prng, struct arena *arena, const struct shape *sh
         }
         return value;
     }
+}
+
+struct value *
+generate_deep(struct prng *prng, struct arena *arena, size_t depth)
+{
+    struct value *value = random_any(prng, arena, 0);
+    for (size_t i = 0; i < depth; i++) {
+        struct value *outer = value_new(arena, prng_chance(prng, 50) ? VALUE_ARRAY : VALUE_OBJECT);
+        value_append(arena, outer,
+                     outer->kind == VALUE_OBJECT ? slice_from_string("a") : (struct slice){0},
+                     value);
+        value = outer;
+    }
+    return value;
 }
 
 /* --- steps --- */

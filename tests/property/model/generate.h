@@ -28,6 +28,9 @@ struct generated generate_schema(struct prng *prng, struct arena *arena);
 struct value *generate_document(struct prng *prng, struct arena *arena,
                                 const struct shape *shape, unsigned noise);
 
+/* <depth> containers, each in the next. */
+struct value *generate_deep(struct prng *prng, struct arena *arena, size_t depth);
+
 /* Change <root> in one place as an application would; <pocket> may give an element to add. */
 void generate_edit(struct prng *prng, struct arena *arena, const struct shape *shape,
                    struct value *root, struct value **pocket);

@@ -629,6 +629,71 @@ check_starved(struct trial *trial)
 }
 
 static bool
+is_no_version(struct trial *trial, struct lens_record record, unsigned to)
+{
+    struct outcome outcome = view_of(trial, &record, to);
+    struct lens_record rebased;
+    struct outcome rebase = rebase_of(trial, &record, to, &rebased);
+    count(trial, LAW_HONEST);
+    return (!outcome.ok && outcome.failure.reason == LENS_NO_VERSION && !rebase.ok &&
+            rebase.failure.reason == LENS_NO_VERSION) ||
+           violated(trial, LAW_HONEST, "from version %u to version %u: no-version, but %s",
+                    record.version, to, outcome_text(trial, &outcome));
+}
+
+static bool
+check_unknown_versions(struct trial *trial)
+{
+    struct lens_record unknown = trial->record;
+    unsigned beyond = trial->version_count + 1;
+    unknown.version = prng_chance(&trial->prng, 50) ? 0 : beyond;
+    return is_no_version(trial, trial->record, 0) &&
+           is_no_version(trial, trial->record, beyond) &&
+           is_no_version(trial, unknown, trial->record.version);
+}
+
+/* What was remembered of steps that have changed since is forgotten. */
+static bool
+check_fingerprints(struct trial *trial)
+{
+    struct lens_problem problem;
+    struct value *changed = value_copy(&trial->scratch, trial->history->schema);
+    struct value *versions = value_get_string(changed, "versions");
+    for (size_t i = 1; i < versions->count; i++) {
+        struct value *steps = value_get_string(versions->members[i].value, "steps");
+        struct value *op = value_new(&trial->scratch, VALUE_OBJECT);
+        if (steps == NULL) {
+            return true;
+        }
+        value_set(&trial->scratch, op, "op", value_string(&trial->scratch, "wrap"));
+        value_set(&trial->scratch, op, "path", value_string(&trial->scratch, "/zz"));
+        value_append(&trial->scratch, steps, (struct slice){0}, op);
+    }
+    struct slice json = value_text(&trial->scratch, changed, VALUE_COMPACT, NULL);
+    struct lens_schema *lens = lens_schema_new(json, &problem);
+    if (lens == NULL) {
+        return violated(trial, LAW_REFUSED, "one more wrap is refused: %s", problem.text);
+    }
+    struct lens_record fresh = trial->record;
+    fresh.complement = (struct slice){0};
+    bool same = true;
+    for (unsigned j = 1; same && j <= trial->version_count; j++) {
+        struct outcome got = {0};
+        struct outcome expected = {0};
+        got.ok = lens_view(lens, &trial->record, j, &trial->scratch, &got.view, &got.failure);
+        expected.ok =
+            lens_view(lens, &fresh, j, &trial->scratch, &expected.view, &expected.failure);
+        count(trial, LAW_HONEST);
+        same = outcome_equal(&got, &expected) ||
+               violated(trial, LAW_HONEST,
+                        "the steps have changed: version %u\n  expected %s\n  got      %s", j,
+                        outcome_text(trial, &expected), outcome_text(trial, &got));
+    }
+    lens_schema_free(lens);
+    return same;
+}
+
+static bool
 check_record(struct trial *trial)
 {
     struct prng *prng = &trial->prng;
@@ -644,7 +709,9 @@ check_record(struct trial *trial)
     return (!prng_chance(prng, 10) || check_explain(trial)) &&
            (!prng_chance(prng, 30) || check_hostile(trial)) &&
            (!prng_chance(prng, 20) || check_elsewhere(trial)) &&
-           (!prng_chance(prng, 8) || check_starved(trial));
+           (!prng_chance(prng, 8) || check_starved(trial)) &&
+           (!prng_chance(prng, 5) || check_unknown_versions(trial)) &&
+           (!prng_chance(prng, 5) || check_fingerprints(trial));
 }
 
 /* --- the laws of a write --- */
@@ -1195,6 +1262,12 @@ draw_document(struct story *story, unsigned version)
             memset(big, 'x', size);
             value_append(story->arena, value, SLICE_OF("a"),
                          value_slice(story->arena, slice_make(big, size)));
+        }
+        if (prng_below(story->prng, 400) == 0 && value->kind == VALUE_OBJECT &&
+            value->count > 0) {
+            size_t at = prng_below(story->prng, value->count);
+            value->members[at].value =
+                generate_deep(story->prng, story->arena, 118 + prng_below(story->prng, 12));
         }
         text = value_text(story->arena, value, random_style(story->prng), story->prng);
         if (!want_all) {

@@ -866,7 +866,8 @@ run_move(struct run *run, const struct op *op, bool up, struct value *root,
     const struct pointer *to = up ? &op->to : &op->path;
     reason_set reasons = 0;
     if (!is_single(from, root) || !is_single(to, root)) {
-        reasons |= REASON(LENS_DUPLICATE);
+        /* which of several reasons is given is not said */
+        return fail(run, REASON(LENS_DUPLICATE) | REASON(LENS_COLLISION) | REASON(LENS_TYPE));
     }
     struct value *source = parent_of(from, root);
     struct value *value = value_get(source, last_token(from));
@@ -1169,17 +1170,22 @@ run_each(struct run *run, const struct op *op, bool up, struct value *root,
     struct reference_memory *nothing = memories_new(run->arena, op->step_count);
     CHECK(idents != NULL && elements != NULL);
     run->nested++;
-    reason_set type = 0; /* whether elements are looked at first is not said */
+    reason_set seen = 0; /* whether all elements are looked at first is not said */
     for (size_t i = 0; i < container->count; i++) {
+        struct value *key;
         if (container->members[i].value->kind != VALUE_OBJECT) {
-            type = REASON(LENS_TYPE);
+            seen |= REASON(LENS_TYPE);
+        } else if (op->has_key && container->kind == VALUE_ARRAY &&
+                   !pointer_get(up ? &op->key : &op->new_key, container->members[i].value,
+                                &key)) {
+            seen |= REASON(LENS_DUPLICATE);
         }
     }
     for (size_t i = 0; i < container->count; i++) {
         struct value *element = container->members[i].value;
         if (element->kind != VALUE_OBJECT) {
             run->nested--;
-            return fail(run, type);
+            return fail(run, seen);
         }
         if (container->kind == VALUE_OBJECT &&
             value_name_count(container, container->members[i].name) > 1) {
@@ -1187,7 +1193,7 @@ run_each(struct run *run, const struct op *op, bool up, struct value *root,
         }
         if (!identify(run, container, i, op->has_key, up ? &op->key : &op->new_key, idents)) {
             run->nested--;
-            return fail(run, type | REASON(LENS_DUPLICATE));
+            return fail(run, seen | REASON(LENS_DUPLICATE));
         }
         const struct reference_memory *known = nothing;
         for (size_t k = 0; in->kind == MEMORY_ELEMENTS && k < in->element_count; k++) {
@@ -1198,7 +1204,7 @@ run_each(struct run *run, const struct op *op, bool up, struct value *root,
         elements[i].memory = memories_new(run->arena, op->step_count);
         if (!run_ops(run, op->steps, op->step_count, up, element, known, elements[i].memory)) {
             run->nested--;
-            return fail(run, run->reasons | type);
+            return fail(run, run->reasons | seen);
         }
     }
     run->nested--;
