@@ -401,6 +401,15 @@ number_value(struct run *run, struct exact decimal)
     return value;
 }
 
+/* The specification limits what is written; a longer number read may be refused, or not. */
+static struct exact
+read_number(struct run *run, struct slice text)
+{
+    struct exact number = exact_read(run->arena, text);
+    run->uncertain |= exact_written_count(number) > EXACT_DIGITS_MAX;
+    return number;
+}
+
 static bool
 is_integer_text(struct slice text)
 {
@@ -441,7 +450,7 @@ convert_basic(struct run *run, enum kind_of_text from, enum kind_of_text to,
         if (value->kind != VALUE_NUMBER) {
             return fail(run, REASON(LENS_TYPE));
         }
-        number = exact_read(run->arena, value->text);
+        number = read_number(run, value->text);
         if (!exact_is_integer(number)) {
             return fail(run, REASON(LENS_TYPE));
         }
@@ -682,7 +691,7 @@ convert_time(struct run *run, enum kind_of_text from, enum kind_of_text to,
         if (value->kind != VALUE_NUMBER) {
             return fail(run, REASON(LENS_TYPE));
         }
-        time = exact_read(run->arena, value->text);
+        time = read_number(run, value->text);
         time.exponent -= from == KIND_MILLIS && time.count > 0 ? 3 : 0;
     }
     if (to == KIND_ISO) {
@@ -703,12 +712,8 @@ convert_scale(struct run *run, const struct op *op, int direction, const struct 
     if (value->kind != VALUE_NUMBER) {
         return fail(run, REASON(LENS_TYPE));
     }
-    struct exact number = exact_read(run->arena, value->text);
+    struct exact number = read_number(run, value->text);
     struct exact scaled;
-    if (number.exponent < -900 || number.exponent > 20000) {
-        run->uncertain = true; /* too long already, or only when rounded? */
-        return fail(run, REASON(LENS_TOO_LONG));
-    }
     if (direction == 0) {
         scaled = exact_multiply(run->arena, number, op->factor);
         if (op->digits[0] >= 0) {
