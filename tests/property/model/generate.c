@@ -344,6 +344,19 @@ generate_document(struct prng *prng, struct arena *arena, const struct shape *sh
     }
 }
 
+static struct value *
+default_value(struct generator *generator, const struct shape *shape)
+{
+    if (prng_below(generator->prng, 400) == 0) { /* many of it are beyond the limit of output */
+        size_t size = 4000 + prng_below(generator->prng, 26000);
+        char *text = arena_alloc(generator->arena, size);
+        CHECK(text != NULL);
+        memset(text, 'x', size);
+        return value_slice(generator->arena, slice_make(text, size));
+    }
+    return generate_document(generator->prng, generator->arena, shape, 2);
+}
+
 struct value *
 generate_deep(struct prng *prng, struct arena *arena, size_t depth)
 {
@@ -536,7 +549,7 @@ make_add(struct generator *generator, struct place object)
     struct value *op = op_new(generator, "add", &place);
     if (prng_chance(generator->prng, 60)) {
         value_set(generator->arena, op, "default",
-                  generate_document(generator->prng, generator->arena, shape, 2));
+                  default_value(generator, shape));
     }
     shape_put(object.shape, name, shape);
     return op;
@@ -909,8 +922,7 @@ make_fill(struct generator *generator, struct place object)
         return NULL;
     }
     struct value *op = op_new(generator, "fill", &place);
-    value_set(generator->arena, op, "value",
-              generate_document(generator->prng, generator->arena, shape, 2));
+    value_set(generator->arena, op, "value", default_value(generator, shape));
     shape_put(object.shape, name, shape);
     return op;
 }

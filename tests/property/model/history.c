@@ -465,15 +465,25 @@ check_chain(struct trial *trial)
 
 /* --- hostile input --- */
 
+static void
+on_note(void *context, const struct lens_note *note)
+{
+    size_t *bad = context;
+    unsigned apart = note->from < note->to ? note->to - note->from : note->from - note->to;
+    *bad += apart != 1 || note->op == NULL || note->text == NULL ||
+            (note->path.size > 0 && note->path.data[0] != '/');
+}
+
 static bool
 check_explain(struct trial *trial)
 {
+    size_t bad = 0;
     for (unsigned j = 1; j <= trial->version_count; j++) {
         struct outcome outcome = {0};
-        outcome.ok = lens_explain(trial->lens, &trial->record, j, &trial->scratch, NULL, NULL,
+        outcome.ok = lens_explain(trial->lens, &trial->record, j, &trial->scratch, on_note, &bad,
                                   &outcome.view, &outcome.failure);
         count(trial, LAW_HONEST);
-        if (!outcome_equal(&outcome, &trial->views[j])) {
+        if (bad > 0 || !outcome_equal(&outcome, &trial->views[j])) {
             return violated(trial, LAW_HONEST, "explained to %u\n  expected %s\n  got      %s", j,
                             outcome_text(trial, &trial->views[j]),
                             outcome_text(trial, &outcome));
@@ -602,7 +612,7 @@ static bool
 check_starved(struct trial *trial)
 {
     struct arena small;
-    arena_init(&small, 64 + prng_below(&trial->prng, 16 * 1024));
+    arena_init(&small, 64 + prng_below(&trial->prng, prng_chance(&trial->prng, 50) ? 2048 : 24 * 1024));
     bool passed = true;
     for (unsigned j = 1; passed && j <= trial->version_count; j++) {
         struct outcome outcome = {0};
@@ -617,7 +627,11 @@ check_starved(struct trial *trial)
                               outcome_text(trial, &trial->views[j]),
                               outcome_text(trial, &outcome));
         }
+        size_t used = small.used;
         arena_clear(&small);
+        if (used > 64) { /* it runs out somewhere on the way */
+            small.used_max = 64 + prng_below(&trial->prng, used - 64);
+        }
         lens_rebase(trial->lens, &trial->record, j, &small, &record, &failure);
         arena_clear(&small);
         lens_write(trial->lens, &trial->record, j, trial->record.body, &small, &record,
@@ -1213,6 +1227,7 @@ history_check(const struct history *history, struct tally *tally,
         trial.strict = lens_schema_strict(trial.lens);
         trial.reference = reference_new(&trial.lasting, history->schema);
         trial.frame = frame_new(&trial.lasting, history->schema);
+        trial.big = json.size > BIG_SIZE;
         verdict = run_events(&trial);
         for (unsigned v = 1; v < trial.version_count; v++) {
             lens_schema_free(trial.single[v - 1]);
