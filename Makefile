@@ -102,8 +102,9 @@ unit: ## only the unit tests
 wire: all ## only the wire transcripts
 	@tests/run $(OUT) wire
 
-property: $(PROPERTY) ## the laws of versioned state over 200,000 random histories
-	$(OUT)/property/laws --histories $(HISTORIES)
+property: $(PROPERTY) ## the laws of versioned state over 200,000 random histories (SEED=…)
+	$(OUT)/property/vectors tests/vectors/lenses.jsonl
+	$(OUT)/property/laws --histories $(HISTORIES) --seed $(or $(SEED),$(shell date +%s))
 
 asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check MODE=asan

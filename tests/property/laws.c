@@ -1,8 +1,8 @@
 /*
  * laws - the laws of versioned state over random schemas, documents and histories.
  *
- * Every history has a number, and is drawn from the seed and that number alone: what failed once
- * fails again. A failure is made smaller before it is printed.
+ * Every history has a number, and is drawn from the seed and that number alone: what failed
+ * once fails again. A failure is made smaller before it is printed.
  */
 #include "proto/base/check.h"
 #include "tests/property/model/history.h"
@@ -140,9 +140,10 @@ growth_is_judged(struct arena *arena, const struct generated *generated,
     lens_schema_free(shorter);
     if (!judged) {
         struct slice json = value_text(arena, generated->schema, VALUE_COMPACT, NULL);
-        printf("law broken: refused\n  a schema may follow itself without its last version, not "
-               "the other way round: %s\n  %.*s\n",
-               problem.text, (int)json.size, json.data);
+        printf(
+            "law broken: refused\n  a schema may follow itself without its last version, not "
+            "the other way round: %s\n  %.*s\n",
+            problem.text, (int)json.size, json.data);
     }
     return judged;
 }

@@ -51,13 +51,13 @@ read_agrees(struct arena *arena, const struct reference_record *record,
         uncertain_count++;
         return true;
     }
-    bool agrees = view.reasons != 0 ? expect == NULL
-                                    : expect != NULL && value_equal(view.value, expect);
+    bool agrees =
+        view.reasons != 0 ? expect == NULL : expect != NULL && value_equal(view.value, expect);
     if (!agrees) {
-        struct slice wanted = expect == NULL ? SLICE_OF("untranslatable")
-                                             : print_copy(arena, expect);
-        struct slice got = view.reasons != 0 ? SLICE_OF("untranslatable")
-                                             : print_copy(arena, view.value);
+        struct slice wanted =
+            expect == NULL ? SLICE_OF("untranslatable") : print_copy(arena, expect);
+        struct slice got =
+            view.reasons != 0 ? SLICE_OF("untranslatable") : print_copy(arena, view.value);
         printf("%s as %u: expected %.*s\n  the model has %.*s (reasons %x)\n", name,
                number_of(value_get_string(read, "as")), (int)wanted.size, wanted.data,
                (int)got.size, got.data, view.reasons);

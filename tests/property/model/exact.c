@@ -155,7 +155,7 @@ exact_round(struct arena *arena, struct exact a, long digits)
 
 bool
 exact_divide(struct arena *arena, struct exact a, struct exact b, long digits,
-               struct exact *ret_quotient)
+             struct exact *ret_quotient)
 {
     enum { FRACTION_MAX = 3000 };
     uint64_t divisor = 0;

@@ -37,10 +37,10 @@ struct exact exact_multiply(struct arena *arena, struct exact a, struct exact b)
 struct exact exact_round(struct arena *arena, struct exact a, long digits);
 
 /*
- * a / b, half-even to <digits>, exactly when that is negative; false when an exact quotient does
- * not end. <b> has at most nine digits and is not zero.
+ * a / b, half-even to <digits>, exactly when that is negative; false when an exact quotient
+ * does not end. <b> has at most nine digits and is not zero.
  */
 bool exact_divide(struct arena *arena, struct exact a, struct exact b, long digits,
-                    struct exact *ret_quotient);
+                  struct exact *ret_quotient);
 
 #endif

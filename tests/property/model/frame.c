@@ -7,7 +7,7 @@ enum { CHILDREN_MAX = 24 };
 
 struct node {
     struct slice name;
-    bool opaque; /* an op may have replaced it */
+    bool opaque;          /* an op may have replaced it */
     struct node *element; /* each: what its steps name */
     struct node *children[CHILDREN_MAX];
     size_t count;
@@ -296,8 +296,7 @@ untouched(const struct node *node, const struct value *body, const struct value 
         while (at < view->count && named(node, view->members[at].name) != NULL) {
             at++;
         }
-        if (at == view->count ||
-            !slice_equal(view->members[at].raw_name, member->raw_name) ||
+        if (at == view->count || !slice_equal(view->members[at].raw_name, member->raw_name) ||
             !slice_equal(view->members[at].value->raw, member->value->raw)) {
             return differs(member->name, ret_name);
         }

@@ -25,7 +25,8 @@ bool frame_untouched(const struct frame *frame, const struct value *body,
 enum { FRAME_GROUPS_MAX = 128 };
 size_t frame_group(const struct frame *frame, struct slice name);
 
-/* The key of an array in the root that only `each` ops with this key, and never on it, touch. */
+/* The key of an array in the root that only `each` ops with this key, and never on it, touch.
+ */
 bool frame_keyed_array(const struct frame *frame, struct slice name, struct slice *ret_key);
 
 #endif

@@ -5,21 +5,21 @@
 #include <stdio.h>
 
 enum type {
-    TYPE_TOKEN,   /* a word of the vocabulary */
-    TYPE_NAME,    /* a string with separators */
+    TYPE_TOKEN, /* a word of the vocabulary */
+    TYPE_NAME,  /* a string with separators */
     TYPE_INTEGER,
-    TYPE_DIGITS,  /* a string of digits */
+    TYPE_DIGITS, /* a string of digits */
     TYPE_DECIMAL,
     TYPE_BOOLEAN,
-    TYPE_YES_NO,  /* "true" or "false" */
+    TYPE_YES_NO, /* "true" or "false" */
     TYPE_SECONDS,
     TYPE_MILLIS,
     TYPE_ISO,
     TYPE_ANY,
-    TYPE_LIST,    /* of <element>, usually one */
+    TYPE_LIST, /* of <element>, usually one */
     TYPE_OBJECT,
-    TYPE_ARRAY,   /* of objects like <element> */
-    TYPE_MAP,     /* an object of objects like <element> */
+    TYPE_ARRAY, /* of objects like <element> */
+    TYPE_MAP,   /* an object of objects like <element> */
 };
 
 enum { FIELDS_MAX = 14, TOKENS_MAX = 6, OPS_MAX = 7, NESTED_MAX = 4, IDENTITY_MAX = 2 };
@@ -53,40 +53,80 @@ struct generator {
     unsigned nested;
 };
 
-static const char *const names[] = {"a", "b",  "c",   "d",    "e",    "id",   "k",
-                                    "n", "x",  "y",   "user", "role", "a/b",  "~t",
-                                    "u", "ok", "sku", "\xc3\xa9", "q\"", ""};
+static const char *const names[] = {"a", "b",  "c",   "d",        "e",    "id",  "k",
+                                    "n", "x",  "y",   "user",     "role", "a/b", "~t",
+                                    "u", "ok", "sku", "\xc3\xa9", "q\"",  ""};
 enum { NAME_COUNT = sizeof(names) / sizeof(*names), PLAIN_NAME_COUNT = 12 };
 
 static const char *const words[] = {"admin", "user", "owner", "x", "y", "1", "true", ""};
 enum { WORD_COUNT = sizeof(words) / sizeof(*words) };
 
-static const char *const full_names[] = {"Ada Lovelace", "Bob", "a b c", "",    " a",
-                                         "a ",           "a  b", "x-y",  "x_y", "p-q-r s"};
-static const char *const integers[] = {"0",    "1",    "2",    "7",  "-1",  "1.0", "10", "1e0",
-                                       "100",  "1e2",  "42",   "17", "17.0", "3",  "9007199254740993",
-                                       "123456789012345678901234567891", "1E+3"};
-static const char *const digit_strings[] = {"0", "1", "7", "-1", "10", "17", "42",
-                                            "9007199254740993", "007", "1.0", "x"};
-static const char *const decimals[] = {"0",   "1",    "0.1",  "1.005", "19.99", "0.5",
-                                       "2.5", "1e-3", "-0.5", "10",    "0.25",  "3",
-                                       "123456789012345678901234567890.5", "1.50", "7", "100"};
-static const char *const seconds[] = {"0", "1", "1700000000", "-1", "1700000000.5", "1.25",
-                                      "951782400", "253402300799"};
+static const char *const full_names[] = {"Ada Lovelace", "Bob",  "a b c", "",    " a",
+                                         "a ",           "a  b", "x-y",   "x_y", "p-q-r s"};
+static const char *const integers[] = {"0",
+                                       "1",
+                                       "2",
+                                       "7",
+                                       "-1",
+                                       "1.0",
+                                       "10",
+                                       "1e0",
+                                       "100",
+                                       "1e2",
+                                       "42",
+                                       "17",
+                                       "17.0",
+                                       "3",
+                                       "9007199254740993",
+                                       "123456789012345678901234567891",
+                                       "1E+3"};
+static const char *const digit_strings[] = {
+    "0", "1", "7", "-1", "10", "17", "42", "9007199254740993", "007", "1.0", "x"};
+static const char *const decimals[] = {"0",
+                                       "1",
+                                       "0.1",
+                                       "1.005",
+                                       "19.99",
+                                       "0.5",
+                                       "2.5",
+                                       "1e-3",
+                                       "-0.5",
+                                       "10",
+                                       "0.25",
+                                       "3",
+                                       "123456789012345678901234567890.5",
+                                       "1.50",
+                                       "7",
+                                       "100"};
+static const char *const seconds[] = {"0",    "1",         "1700000000",  "-1", "1700000000.5",
+                                      "1.25", "951782400", "253402300799"};
 static const char *const millis[] = {"0", "1000", "1700000000123", "-1", "1", "1500", "0.5"};
-static const char *const isos[] = {"1970-01-01T00:00:00Z",      "2023-11-14T22:13:20Z",
-                                   "2000-02-29T12:00:00.5Z",    "1969-12-31T23:59:59Z",
-                                   "2024-01-01T01:00:00+01:00", "2023-11-14T22:13:20.123456789Z",
-                                   "2023-11-14T22:13:20.000Z",  "0000-01-01T00:00:00Z",
-                                   "9999-12-31T23:59:59.999Z"};
-static const char *const odd_isos[] = {"2023-02-29T00:00:00Z", "2023-11-14", "24:00", "",
-                                       "2023-11-14T23:59:60Z", "9999-12-31T23:59:59-01:00"};
-static const char *const odd_numbers[] = {
-    "1e999",        "1e1000",  "1e5000",       "-1e400",       "0.1e-20", "-0",   "-0.0",
-    "1e-998",       "0e9",     "253402300800", "-62167219200", "-62167219201",
-    "1700000000.1234567891",   "9.99999999999999999999999999", "2.5e0",   "1e-7", "35e-1"};
-static const char *const escapes[] = {"\xc3\xa9", "\"q\"", "\\", "\n", "\xf0\x9f\x98\x80",
-                                      "\x01", "/"};
+static const char *const isos[] = {
+    "1970-01-01T00:00:00Z",     "2023-11-14T22:13:20Z",      "2000-02-29T12:00:00.5Z",
+    "1969-12-31T23:59:59Z",     "2024-01-01T01:00:00+01:00", "2023-11-14T22:13:20.123456789Z",
+    "2023-11-14T22:13:20.000Z", "0000-01-01T00:00:00Z",      "9999-12-31T23:59:59.999Z"};
+static const char *const odd_isos[] = {
+    "2023-02-29T00:00:00Z",     "2023-11-14", "24:00", "", "2023-11-14T23:59:60Z",
+    "9999-12-31T23:59:59-01:00"};
+static const char *const odd_numbers[] = {"1e999",
+                                          "1e1000",
+                                          "1e5000",
+                                          "-1e400",
+                                          "0.1e-20",
+                                          "-0",
+                                          "-0.0",
+                                          "1e-998",
+                                          "0e9",
+                                          "253402300800",
+                                          "-62167219200",
+                                          "-62167219201",
+                                          "1700000000.1234567891",
+                                          "9.99999999999999999999999999",
+                                          "2.5e0",
+                                          "1e-7",
+                                          "35e-1"};
+static const char *const escapes[] = {"\xc3\xa9",         "\"q\"", "\\", "\n",
+                                      "\xf0\x9f\x98\x80", "\x01",  "/"};
 
 #define PICK(prng, list) (list)[prng_below(prng, sizeof(list) / sizeof(*(list)))]
 
@@ -194,7 +234,8 @@ random_shape(struct generator *generator, unsigned depth)
     if (container) {
         size_t count = 2 + prng_below(prng, 3);
         for (size_t i = 0; i < count; i++) {
-            shape_put(object, fresh_name(generator, object), random_shape(generator, depth - 1));
+            shape_put(object, fresh_name(generator, object),
+                      random_shape(generator, depth - 1));
         }
     }
     return shape;
@@ -205,7 +246,8 @@ random_shape(struct generator *generator, unsigned depth)
 static struct value *
 random_any(struct prng *prng, struct arena *arena, unsigned depth)
 {
-    static const char *const numbers[] = {"0", "1", "1.0", "-2", "1e2", "3.25", "9007199254740993"};
+    static const char *const numbers[] = {
+        "0", "1", "1.0", "-2", "1e2", "3.25", "9007199254740993"};
     struct value *value;
     switch (prng_below(prng, depth > 0 ? 12 : 9)) {
     case 0:
@@ -258,8 +300,8 @@ random_object(struct prng *prng, struct arena *arena, const struct shape *shape,
     struct value *object = value_new(arena, VALUE_OBJECT);
     for (size_t i = 0; i < shape->count; i++) {
         if (prng_chance(prng, 82)) {
-            size_t at = prng_chance(prng, 80) ? object->count
-                                              : prng_below(prng, object->count + 1);
+            size_t at =
+                prng_chance(prng, 80) ? object->count : prng_below(prng, object->count + 1);
             value_insert(arena, object, at, shape->fields[i].name,
                          generate_document(prng, arena, shape->fields[i].shape, noise));
         }
@@ -296,9 +338,8 @@ generate_document(struct prng *prng, struct arena *arena, const struct shape *sh
     case TYPE_INTEGER:
         return odd_or(prng, arena, noise, PICK(prng, integers));
     case TYPE_DIGITS:
-        return value_string(arena, digit_strings[prng_below(prng, prng_chance(prng, noise)
-                                                                      ? 11
-                                                                      : 8)]);
+        return value_string(arena,
+                            digit_strings[prng_below(prng, prng_chance(prng, noise) ? 11 : 8)]);
     case TYPE_DECIMAL:
         return odd_or(prng, arena, noise, PICK(prng, decimals));
     case TYPE_BOOLEAN:
@@ -310,8 +351,8 @@ generate_document(struct prng *prng, struct arena *arena, const struct shape *sh
     case TYPE_MILLIS:
         return odd_or(prng, arena, 2 * noise, PICK(prng, millis));
     case TYPE_ISO:
-        return value_string(arena, prng_chance(prng, noise) ? PICK(prng, odd_isos)
-                                                            : PICK(prng, isos));
+        return value_string(arena,
+                            prng_chance(prng, noise) ? PICK(prng, odd_isos) : PICK(prng, isos));
     case TYPE_ANY:
         return random_any(prng, arena, 2);
     case TYPE_LIST:
@@ -362,7 +403,8 @@ generate_deep(struct prng *prng, struct arena *arena, size_t depth)
 {
     struct value *value = random_any(prng, arena, 0);
     for (size_t i = 0; i < depth; i++) {
-        struct value *outer = value_new(arena, prng_chance(prng, 50) ? VALUE_ARRAY : VALUE_OBJECT);
+        struct value *outer =
+            value_new(arena, prng_chance(prng, 50) ? VALUE_ARRAY : VALUE_OBJECT);
         value_append(arena, outer,
                      outer->kind == VALUE_OBJECT ? slice_from_string("a") : (struct slice){0},
                      value);
@@ -505,7 +547,8 @@ carry(struct generator *generator, const struct place *from, const struct place 
     for (size_t i = 0; i < count; i++) {
         if (below(places[i], from)) {
             struct place moved = *to;
-            for (size_t t = from->count; t < places[i]->count && moved.count < TOKENS_MAX; t++) {
+            for (size_t t = from->count; t < places[i]->count && moved.count < TOKENS_MAX;
+                 t++) {
                 moved.tokens[moved.count++] = places[i]->tokens[t];
             }
             *places[i] = moved;
@@ -548,8 +591,7 @@ make_add(struct generator *generator, struct place object)
     }
     struct value *op = op_new(generator, "add", &place);
     if (prng_chance(generator->prng, 60)) {
-        value_set(generator->arena, op, "default",
-                  default_value(generator, shape));
+        value_set(generator->arena, op, "default", default_value(generator, shape));
     }
     shape_put(object.shape, name, shape);
     return op;
@@ -764,13 +806,12 @@ make_scale(struct generator *generator, struct place object)
     static const struct {
         const char *factor;
         bool ends; /* its inverse does */
-    } factors[] = {{"100", true}, {"2", true},    {"10", true},  {"0.5", true}, {"3", false},
+    } factors[] = {{"100", true},  {"2", true},    {"10", true}, {"0.5", true},  {"3", false},
                    {"1.5", false}, {"1000", true}, {"-1", true}, {"0.01", true}, {"7", false},
                    {"0.25", true}, {"60", false},  {"1", true},  {"1.10", false}};
     struct prng *prng = generator->prng;
-    struct field *field = pick_field(generator, object.shape,
-                                     1u << TYPE_DECIMAL | 1u << TYPE_INTEGER |
-                                         1u << TYPE_MILLIS);
+    struct field *field = pick_field(
+        generator, object.shape, 1u << TYPE_DECIMAL | 1u << TYPE_INTEGER | 1u << TYPE_MILLIS);
     if (field == NULL) {
         return NULL;
     }
@@ -941,14 +982,14 @@ static struct value *
 make_each_at(struct generator *generator, const struct place *place, struct shape *container)
 {
     struct prng *prng = generator->prng;
-    struct shape *element =
-        container->type == TYPE_ARRAY || container->type == TYPE_MAP ? container->element : NULL;
+    struct shape *element = container->type == TYPE_ARRAY || container->type == TYPE_MAP
+                                ? container->element
+                                : NULL;
     if (element == NULL || generator->nested == NESTED_MAX) {
         return NULL;
     }
-    struct generator inner = {.prng = prng,
-                              .arena = generator->arena,
-                              .nested = generator->nested + 1};
+    struct generator inner = {
+        .prng = prng, .arena = generator->arena, .nested = generator->nested + 1};
     struct value *op = op_new(generator, "each", place);
     struct field *key = prng_chance(prng, 70) ? pick_key(generator, element) : NULL;
     if (key != NULL) {
@@ -992,7 +1033,8 @@ make_filter(struct generator *generator, struct place object)
         return NULL;
     }
     struct value *op = op_new(generator, "filter", &place);
-    struct field *key = prng_chance(prng, 70) ? pick_key(generator, field->shape->element) : NULL;
+    struct field *key =
+        prng_chance(prng, 70) ? pick_key(generator, field->shape->element) : NULL;
     if (key != NULL) {
         struct place at = place_at((struct place){0}, key->name, NULL);
         value_set(arena, op, "key", place_pointer(generator, &at));
@@ -1111,7 +1153,8 @@ generate_schema(struct prng *prng, struct arena *arena)
         shape_put(root, fresh_name(&generator, root), random_shape(&generator, 2));
     }
     if (prng_chance(prng, 3)) {
-        struct shape *list = shape_new(&generator, prng_chance(prng, 60) ? TYPE_ARRAY : TYPE_MAP);
+        struct shape *list =
+            shape_new(&generator, prng_chance(prng, 60) ? TYPE_ARRAY : TYPE_MAP);
         list->element = root;
         root = list;
     }
@@ -1318,8 +1361,8 @@ generate_identity_edit(struct prng *prng, struct arena *arena, struct value *roo
             value_remove(at, index);
             return;
         }
-        struct value *value = prng_chance(prng, 20) ? value_new(arena, VALUE_NULL)
-                                                    : random_any(prng, arena, 1);
+        struct value *value =
+            prng_chance(prng, 20) ? value_new(arena, VALUE_NULL) : random_any(prng, arena, 1);
         if (index == SIZE_MAX) {
             value_append(arena, at, tokens[i], value);
         } else {
@@ -1339,12 +1382,33 @@ append_times(struct buffer *buffer, const char *text, size_t count)
 struct slice
 generate_garbage(struct prng *prng, struct arena *arena)
 {
-    static const char *const texts[] = {"",         "{",        "{\"a\":}",   "nul",   "[1,]",
-                                        "{\"a\":1", "01",       "\"\\x\"",    "1 2",   "{}x",
-                                        "-",        "1.",       "\"a\nb\"",   "[",     "\xff",
-                                        "{'a':1}",  "\"\\u12\"", "{\"a\" 1}", "\xef\xbb\xbf{}",
-                                        "null",     "7",        "\"x\"",      "[]",    "{}",
-                                        " {\n}\t",  "[[],{}]",  "true"};
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "{\"a\":}",
+                                        "nul",
+                                        "[1,]",
+                                        "{\"a\":1",
+                                        "01",
+                                        "\"\\x\"",
+                                        "1 2",
+                                        "{}x",
+                                        "-",
+                                        "1.",
+                                        "\"a\nb\"",
+                                        "[",
+                                        "\xff",
+                                        "{'a':1}",
+                                        "\"\\u12\"",
+                                        "{\"a\" 1}",
+                                        "\xef\xbb\xbf{}",
+                                        "null",
+                                        "7",
+                                        "\"x\"",
+                                        "[]",
+                                        "{}",
+                                        " {\n}\t",
+                                        "[[],{}]",
+                                        "true"};
     struct buffer buffer;
     struct slice copy = {"", 0};
     size_t depth;

@@ -1,9 +1,9 @@
 /*
  * generate - random schemas, the documents that fit them, and what people do to documents.
  *
- * A small vocabulary of names and values, so that collisions and coincidences are frequent. Each
- * version has a shape (which members, of which kind); steps are drawn to fit the shape they start
- * from, and change it, so that most documents of a version's shape translate.
+ * A small vocabulary of names and values, so that collisions and coincidences are frequent.
+ * Each version has a shape (which members, of which kind); steps are drawn to fit the shape
+ * they start from, and change it, so that most documents of a version's shape translate.
  *
  * Borrowed: everything lives in the arena passed in.
  */

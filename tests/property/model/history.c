@@ -37,9 +37,9 @@ struct trial {
     struct arena lasting; /* until the end of the history */
     struct arena scratch; /* until the end of an event */
     size_t event;
-    struct prng prng;           /* of what this event tries on the side */
-    struct lens_record record;  /* never rebased but by writes */
-    struct lens_record twin;    /* rebased on the way */
+    struct prng prng;          /* of what this event tries on the side */
+    struct lens_record record; /* never rebased but by writes */
+    struct lens_record twin;   /* rebased on the way */
     struct reference_record model;
     struct outcome views[VERSIONS_MAX + 1];
     bool fresh; /* one write, nothing hidden */
@@ -98,7 +98,8 @@ outcome_text(struct trial *trial, const struct outcome *outcome)
     char *text = arena_calloc(&trial->scratch, 1, 1024);
     CHECK(text != NULL);
     if (outcome->ok) {
-        snprintf(text, 1024, "%.*s%s", (int)(outcome->view.size > 900 ? 900 : outcome->view.size),
+        snprintf(text, 1024, "%.*s%s",
+                 (int)(outcome->view.size > 900 ? 900 : outcome->view.size),
                  outcome->view.size == 0 ? "" : outcome->view.data,
                  outcome->view.size > 900 ? "..." : "");
     } else {
@@ -129,8 +130,8 @@ static struct outcome
 view_of(struct trial *trial, const struct lens_record *record, unsigned to)
 {
     struct outcome outcome = {0};
-    outcome.ok = lens_view(trial->lens, record, to, &trial->scratch, &outcome.view,
-                           &outcome.failure);
+    outcome.ok =
+        lens_view(trial->lens, record, to, &trial->scratch, &outcome.view, &outcome.failure);
     return outcome;
 }
 
@@ -139,8 +140,8 @@ rebase_of(struct trial *trial, const struct lens_record *record, unsigned to,
           struct lens_record *ret_record)
 {
     struct outcome outcome = {0};
-    outcome.ok = lens_rebase(trial->lens, record, to, &trial->scratch, ret_record,
-                             &outcome.failure);
+    outcome.ok =
+        lens_rebase(trial->lens, record, to, &trial->scratch, ret_record, &outcome.failure);
     outcome.view = outcome.ok ? ret_record->body : (struct slice){0};
     return outcome;
 }
@@ -217,13 +218,13 @@ check_failure(struct trial *trial, const struct outcome *outcome, unsigned from,
         return violated(trial, LAW_HONEST, "no printable path and text: '%.40s' '%.40s'",
                         failure->path, failure->text);
     }
-    bool adjacent = from < to ? failure->to == failure->from + 1 && failure->from >= from &&
-                                    failure->to <= to
-                              : failure->from == failure->to + 1 && failure->from <= from &&
-                                    failure->to >= to;
+    bool adjacent =
+        from < to
+            ? failure->to == failure->from + 1 && failure->from >= from && failure->to <= to
+            : failure->from == failure->to + 1 && failure->from <= from && failure->to >= to;
     if (!adjacent && failure->reason != LENS_SYNTAX && failure->reason != LENS_BUDGET) {
-        return violated(trial, LAW_HONEST, "%u->%u: a failure of the step %u->%u (%s)", from, to,
-                        failure->from, failure->to, failure->text);
+        return violated(trial, LAW_HONEST, "%u->%u: a failure of the step %u->%u (%s)", from,
+                        to, failure->from, failure->to, failure->text);
     }
     return true;
 }
@@ -243,10 +244,9 @@ check_views(struct trial *trial)
         if (j == record->version) {
             count(trial, LAW_SAME_VERSION);
             if (!outcome->ok || !slice_equal(outcome->view, record->body)) {
-                return violated(trial, LAW_SAME_VERSION,
-                                "version %u\n  expected %.*s\n  got      %s", j,
-                                (int)record->body.size, record->body.data,
-                                outcome_text(trial, outcome));
+                return violated(
+                    trial, LAW_SAME_VERSION, "version %u\n  expected %.*s\n  got      %s", j,
+                    (int)record->body.size, record->body.data, outcome_text(trial, outcome));
             }
             continue;
         }
@@ -265,7 +265,7 @@ check_views(struct trial *trial)
         struct value *view = parse(trial, outcome->view);
         struct slice name;
         count(trial, LAW_FRAME);
-        if (view == NULL || body == NULL) {
+        if (view == NULL || body == NULL || !lens_is_document(trial->lens, j, outcome->view)) {
             return violated(trial, LAW_HONEST, "version %u reads %s of\n  %.*s", j,
                             outcome_text(trial, outcome), (int)record->body.size,
                             record->body.data);
@@ -280,8 +280,8 @@ check_views(struct trial *trial)
         count(trial, LAW_BOUNDED);
         size_t input = record->body.size + record->complement.size;
         if (outcome->view.size > OUTPUT_FACTOR * input + SLACK_SIZE) {
-            return violated(trial, LAW_BOUNDED, "%zu bytes of view from %zu", outcome->view.size,
-                            input);
+            return violated(trial, LAW_BOUNDED, "%zu bytes of view from %zu",
+                            outcome->view.size, input);
         }
     }
     return true;
@@ -337,14 +337,15 @@ check_get_put(struct trial *trial)
         struct lens_record written;
         struct lens_failure failure;
         char what[64];
-        if (!trial->views[k].ok || (trial->strict && parse(trial, trial->record.body) == NULL)) {
+        if (!trial->views[k].ok ||
+            (trial->strict && parse(trial, trial->record.body) == NULL)) {
             continue;
         }
         enum lens_write done = lens_write(trial->lens, &trial->record, k, trial->views[k].view,
                                           &trial->scratch, &written, &failure);
         if (done != LENS_WRITE_OK && !(trial->big && failure.reason == LENS_BUDGET)) {
-            return violated(trial, LAW_GET_PUT, "%u writes its view back: %d (%s)", k, (int)done,
-                            failure.text);
+            return violated(trial, LAW_GET_PUT, "%u writes its view back: %d (%s)", k,
+                            (int)done, failure.text);
         }
         snprintf(what, sizeof(what), "%u wrote its view back", k);
         if (!views_are(trial, LAW_GET_PUT, &written, trial->views, what)) {
@@ -356,7 +357,7 @@ check_get_put(struct trial *trial)
     if (value == NULL || trial->big) {
         return true;
     }
-    enum value_style style = value_has_duplicates(value)          ? VALUE_DRESSED
+    enum value_style style = value_has_duplicates(value)     ? VALUE_DRESSED
                              : prng_chance(&trial->prng, 50) ? VALUE_SHUFFLED
                                                              : VALUE_COMPACT;
     struct lens_record written;
@@ -397,10 +398,9 @@ check_model(struct trial *trial)
         trial->tally->compared_fresh += trial->fresh;
         if (got->ok != (model.reasons == 0) ||
             (got->ok && !value_equal(model.value, parse(trial, got->view)))) {
-            struct slice text = model.reasons != 0
-                                    ? SLICE_OF("untranslatable")
-                                    : value_text(&trial->scratch, model.value, VALUE_COMPACT,
-                                                 NULL);
+            struct slice text = model.reasons != 0 ? SLICE_OF("untranslatable")
+                                                   : value_text(&trial->scratch, model.value,
+                                                                VALUE_COMPACT, NULL);
             return violated(trial, law,
                             "version %u (writer %u)\n  expected %.*s\n  got      %s", j,
                             trial->record.version, (int)(text.size > 900 ? 900 : text.size),
@@ -416,8 +416,8 @@ check_model(struct trial *trial)
                 }
             }
             buffer_append_char(&names, '\0');
-            violated(trial, law, "version %u: reason\n  expected%s\n  got      %s", j, names.data,
-                     outcome_text(trial, got));
+            violated(trial, law, "version %u: reason\n  expected%s\n  got      %s", j,
+                     names.data, outcome_text(trial, got));
             buffer_fini(&names);
             return false;
         }
@@ -480,12 +480,12 @@ check_explain(struct trial *trial)
     size_t bad = 0;
     for (unsigned j = 1; j <= trial->version_count; j++) {
         struct outcome outcome = {0};
-        outcome.ok = lens_explain(trial->lens, &trial->record, j, &trial->scratch, on_note, &bad,
-                                  &outcome.view, &outcome.failure);
+        outcome.ok = lens_explain(trial->lens, &trial->record, j, &trial->scratch, on_note,
+                                  &bad, &outcome.view, &outcome.failure);
         count(trial, LAW_HONEST);
         if (bad > 0 || !outcome_equal(&outcome, &trial->views[j])) {
-            return violated(trial, LAW_HONEST, "explained to %u\n  expected %s\n  got      %s", j,
-                            outcome_text(trial, &trial->views[j]),
+            return violated(trial, LAW_HONEST, "explained to %u\n  expected %s\n  got      %s",
+                            j, outcome_text(trial, &trial->views[j]),
                             outcome_text(trial, &outcome));
         }
     }
@@ -612,20 +612,21 @@ static bool
 check_starved(struct trial *trial)
 {
     struct arena small;
-    arena_init(&small, 64 + prng_below(&trial->prng, prng_chance(&trial->prng, 50) ? 2048 : 24 * 1024));
+    arena_init(&small,
+               64 + prng_below(&trial->prng, prng_chance(&trial->prng, 50) ? 2048 : 24 * 1024));
     bool passed = true;
     for (unsigned j = 1; passed && j <= trial->version_count; j++) {
         struct outcome outcome = {0};
         struct lens_record record;
         struct lens_failure failure;
-        outcome.ok = lens_view(trial->lens, &trial->record, j, &small, &outcome.view,
-                               &outcome.failure);
+        outcome.ok =
+            lens_view(trial->lens, &trial->record, j, &small, &outcome.view, &outcome.failure);
         count(trial, LAW_BOUNDED);
         if (!is_budget(&outcome) && !outcome_equal(&outcome, &trial->views[j])) {
-            passed = violated(trial, LAW_BOUNDED,
-                              "with little memory: version %u\n  expected %s\n  got      %s", j,
-                              outcome_text(trial, &trial->views[j]),
-                              outcome_text(trial, &outcome));
+            passed =
+                violated(trial, LAW_BOUNDED,
+                         "with little memory: version %u\n  expected %s\n  got      %s", j,
+                         outcome_text(trial, &trial->views[j]), outcome_text(trial, &outcome));
         }
         size_t used = small.used;
         arena_clear(&small);
@@ -777,7 +778,8 @@ has_space(struct slice text)
             i++;
         } else if (byte == '"') {
             in_string = !in_string;
-        } else if (!in_string && (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r')) {
+        } else if (!in_string &&
+                   (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r')) {
             return true;
         }
     }
@@ -882,8 +884,8 @@ check_arrays(struct trial *trial, const struct written *written)
             const struct value *is = value_get(parse(trial, now.view), name);
             if (!value_is(was, VALUE_ARRAY) || !value_is(is, VALUE_ARRAY) ||
                 is->count != after->count) {
-                return violated(trial, LAW_ARRAYS, "version %u: the array '%.*s' has gone: %s", j,
-                                (int)name.size, name.data, outcome_text(trial, &now));
+                return violated(trial, LAW_ARRAYS, "version %u: the array '%.*s' has gone: %s",
+                                j, (int)name.size, name.data, outcome_text(trial, &now));
             }
             for (size_t k = 0; k < after->count; k++) {
                 const struct value *id = value_get(after->members[k].value, key);
@@ -1060,16 +1062,18 @@ do_write(struct trial *trial, unsigned by, struct slice body)
         (done != LENS_WRITE_OK &&
          (failure.reason != twin_failure.reason || failure.from != twin_failure.from ||
           failure.to != twin_failure.to || strcmp(failure.path, twin_failure.path) != 0))) {
-        return violated(trial, LAW_REBASE,
-                        "a write by %u of %.*s\n  gave %d (%s) at %s, but to the rebased twin %d "
-                        "(%s) at %s",
-                        by, (int)body.size, body.data, (int)done, failure.text, failure.path,
-                        (int)twin_done, twin_failure.text, twin_failure.path);
+        return violated(
+            trial, LAW_REBASE,
+            "a write by %u of %.*s\n  gave %d (%s) at %s, but to the rebased twin %d "
+            "(%s) at %s",
+            by, (int)body.size, body.data, (int)done, failure.text, failure.path,
+            (int)twin_done, twin_failure.text, twin_failure.path);
     }
     if (done == LENS_WRITE_REFUSED) {
         count(trial, LAW_HONEST);
         return (trial->strict && !is_document) ||
-               violated(trial, LAW_HONEST, "refused a document: %.*s", (int)body.size, body.data);
+               violated(trial, LAW_HONEST, "refused a document: %.*s", (int)body.size,
+                        body.data);
     }
     if (trial->strict && !is_document) {
         return violated(trial, LAW_HONEST, "strict, but took %.*s",
@@ -1081,8 +1085,8 @@ do_write(struct trial *trial, unsigned by, struct slice body)
                         (int)body.size, body.data, next.version, (int)next.body.size,
                         next.body.data);
     }
-    bool identical = !first && trial->record.version == by &&
-                     slice_equal(trial->record.body, written.body);
+    bool identical =
+        !first && trial->record.version == by && slice_equal(trial->record.body, written.body);
     trial->model = first ? reference_fresh(trial->reference, &trial->lasting, by, written.body)
                          : reference_write(&trial->model, &trial->lasting, by, written.body);
     trial->model.uncertain |= !is_plain(written.body);
@@ -1151,8 +1155,8 @@ split_steps(struct trial *trial)
     }
     for (unsigned v = 1; v < trial->version_count; v++) {
         struct lens_problem problem;
-        struct slice json = value_text(&trial->lasting, single_step_schema(trial, v),
-                                       VALUE_COMPACT, NULL);
+        struct slice json =
+            value_text(&trial->lasting, single_step_schema(trial, v), VALUE_COMPACT, NULL);
         trial->single[v - 1] = lens_schema_new(json, &problem);
         if (trial->single[v - 1] == NULL) {
             return violated(trial, LAW_CHAIN, "step %u alone is refused: %s at %s", v,
@@ -1213,10 +1217,8 @@ history_check(const struct history *history, struct tally *tally,
               struct violation *ret_violation)
 {
     struct lens_problem problem;
-    struct trial trial = {.history = history,
-                          .tally = tally,
-                          .violation = ret_violation,
-                          .event = SIZE_MAX};
+    struct trial trial = {
+        .history = history, .tally = tally, .violation = ret_violation, .event = SIZE_MAX};
     arena_init(&trial.lasting, 0);
     arena_init(&trial.scratch, 0);
     struct slice json = value_text(&trial.lasting, history->schema, VALUE_COMPACT, NULL);
@@ -1278,7 +1280,7 @@ draw_document(struct story *story, unsigned version)
             value_append(story->arena, value, SLICE_OF("a"),
                          value_slice(story->arena, slice_make(big, size)));
         }
-        if (prng_below(story->prng, 400) == 0 && value->kind == VALUE_OBJECT &&
+        if (prng_below(story->prng, 150) == 0 && value->kind == VALUE_OBJECT &&
             value->count > 0) {
             size_t at = prng_below(story->prng, value->count);
             value->members[at].value =

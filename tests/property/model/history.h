@@ -21,7 +21,7 @@ struct event {
     enum event_kind kind;
     unsigned version;
     struct slice body;
-    uint64_t seed;  /* of what is tried on the side */
+    uint64_t seed; /* of what is tried on the side */
     bool stepwise; /* rebase: through every version on the way */
 };
 
@@ -52,7 +52,7 @@ enum history_verdict {
     X(LAW_HONEST, "honest")                                                                    \
     X(LAW_BOUNDED, "bounded")                                                                  \
     X(LAW_TOTAL, "total")                                                                      \
-    X(LAW_MODEL, "model") /* a fresh record's views, against the reference */                  \
+    X(LAW_MODEL, "model")       /* a fresh record's views, against the reference */            \
     X(LAW_ROLLBACK, "rollback") /* the same after other versions wrote, too */                 \
     X(LAW_REFUSED, "refused")
 
@@ -88,7 +88,8 @@ struct history history_generate(struct prng *prng, struct arena *arena,
                                 const struct generated *generated,
                                 const struct lens_schema *lens);
 
-/* <ret_violation> (its text an initialized buffer) is set when the verdict is HISTORY_FAILED. */
+/* <ret_violation> (its text an initialized buffer) is set when the verdict is HISTORY_FAILED.
+ */
 enum history_verdict history_check(const struct history *history, struct tally *tally,
                                    struct violation *ret_violation);
 
@@ -96,8 +97,8 @@ enum history_verdict history_check(const struct history *history, struct tally *
  * The smallest history found that breaks the same law: fewer events, steps, members. Gives up
  * after <tries_max> checks.
  */
-struct history history_shrink(const struct history *history, struct arena *arena,
-                              enum law law, size_t tries_max);
+struct history history_shrink(const struct history *history, struct arena *arena, enum law law,
+                              size_t tries_max);
 
 void history_print(const struct history *history);
 

@@ -23,14 +23,21 @@ enum op_kind {
     OP_FILTER,
 };
 
-static const char *const op_names[] = {"rename", "add",    "remove", "move",  "map",
+static const char *const op_names[] = {"rename",  "add",   "remove", "move",   "map",
                                        "convert", "scale", "wrap",   "unwrap", "split",
-                                       "join",   "fill",   "each",   "filter"};
+                                       "join",    "fill",  "each",   "filter"};
 
-enum kind_of_text { KIND_INTEGER, KIND_STRING, KIND_BOOLEAN, KIND_SECONDS, KIND_MILLIS, KIND_ISO };
+enum kind_of_text {
+    KIND_INTEGER,
+    KIND_STRING,
+    KIND_BOOLEAN,
+    KIND_SECONDS,
+    KIND_MILLIS,
+    KIND_ISO
+};
 
-static const char *const kind_names[] = {"integer",           "string",  "boolean", "unix-seconds",
-                                         "unix-milliseconds", "iso-8601"};
+static const char *const kind_names[] = {
+    "integer", "string", "boolean", "unix-seconds", "unix-milliseconds", "iso-8601"};
 
 enum { INTO_MAX = 6 };
 
@@ -104,8 +111,8 @@ struct reference_memory {
 /* One translation under way. */
 struct run {
     struct arena *arena;
-    reason_set reasons; /* not 0: failed */
-    bool uncertain;     /* two readings */
+    reason_set reasons;      /* not 0: failed */
+    bool uncertain;          /* two readings */
     const struct op *failed; /* the op of the step that did it */
     bool conversion;         /* because a conversion failed */
     unsigned nested;         /* inside so many each */
@@ -374,9 +381,8 @@ static bool
 convert_map(struct run *run, const struct op *op, int direction, const struct value *value,
             struct value **ret_value)
 {
-    const struct value *found = value->kind == VALUE_STRING
-                                    ? value_get(op->table[direction], value->text)
-                                    : NULL;
+    const struct value *found =
+        value->kind == VALUE_STRING ? value_get(op->table[direction], value->text) : NULL;
     const struct value *otherwise = op->otherwise[direction];
     if (found == NULL && value_is(otherwise, VALUE_OBJECT)) {
         found = value_get_string(otherwise, "value");
@@ -465,8 +471,8 @@ convert_basic(struct run *run, enum kind_of_text from, enum kind_of_text to,
             *ret_value = value_string(run->arena, value->kind == VALUE_TRUE ? "true" : "false");
             return true;
         }
-        number = exact_read(run->arena, value->kind == VALUE_TRUE ? SLICE_OF("1")
-                                                                   : SLICE_OF("0"));
+        number =
+            exact_read(run->arena, value->kind == VALUE_TRUE ? SLICE_OF("1") : SLICE_OF("0"));
     }
     if (to == KIND_BOOLEAN) {
         bool yes = exact_equal(number, exact_read(run->arena, SLICE_OF("1")));
@@ -1125,9 +1131,9 @@ identify(struct run *run, struct value *container, size_t index, bool has_key,
     for (size_t i = 0; i < index; i++) {
         struct ident same = idents[i];
         same.occurrence = 0;
-        ident->occurrence += ident_equal(&same, &(struct ident){.kind = ident->kind,
-                                                                .key = ident->key,
-                                                                .name = ident->name});
+        ident->occurrence += ident_equal(
+            &same,
+            &(struct ident){.kind = ident->kind, .key = ident->key, .name = ident->name});
     }
     return true;
 }
@@ -1309,8 +1315,9 @@ run_filter(struct run *run, const struct op *op, bool up, struct value *root,
             reasons |= REASON(LENS_COLLISION);
         } else if (hide) {
             hidden[hidden_count].value = element;
-            hidden[hidden_count].ident = visible->count == 0 ? (struct ident){.kind = IDENT_NONE}
-                                                             : idents[visible->count - 1];
+            hidden[hidden_count].ident = visible->count == 0
+                                             ? (struct ident){.kind = IDENT_NONE}
+                                             : idents[visible->count - 1];
             hidden_count++;
         } else {
             value_append(run->arena, visible, (struct slice){0}, element);

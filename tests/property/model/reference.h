@@ -35,8 +35,8 @@ struct reference_record {
     const struct reference *schema;
     unsigned version;
     struct slice text;
-    struct value *body; /* NULL: no document */
-    bool deep;          /* NULL, because nested too deep */
+    struct value *body;              /* NULL: no document */
+    bool deep;                       /* NULL, because nested too deep */
     struct reference_memory **steps; /* per step, per op */
     bool uncertain;
 };

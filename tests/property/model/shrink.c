@@ -56,9 +56,9 @@ drop_events(struct shrinker *shrinker, struct history *history)
 static bool
 is_optional(struct slice name)
 {
-    static const char *const names[] = {"default",     "key",    "new_key",     "up_else",
-                                        "down_else",   "up",     "down",        "up_digits",
-                                        "down_digits", "strict", "identity",    "steps"};
+    static const char *const names[] = {"default",     "key",    "new_key",  "up_else",
+                                        "down_else",   "up",     "down",     "up_digits",
+                                        "down_digits", "strict", "identity", "steps"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         if (slice_equal(name, slice_from_string(names[i]))) {
             return true;

@@ -134,7 +134,8 @@ bool
 value_has_duplicates(const struct value *value)
 {
     for (size_t i = 0; i < value->count; i++) {
-        if (value->kind == VALUE_OBJECT && value_name_count(value, value->members[i].name) > 1) {
+        if (value->kind == VALUE_OBJECT &&
+            value_name_count(value, value->members[i].name) > 1) {
             return true;
         }
         if (value_has_duplicates(value->members[i].value)) {
@@ -203,8 +204,8 @@ value_equal(const struct value *a, const struct value *b)
         return slice_equal(a->text, b->text);
     default:
         for (size_t i = 0; i < a->count; i++) {
-            const struct value *other = a->kind == VALUE_ARRAY ? b->members[i].value
-                                                               : counterpart(b, a, i);
+            const struct value *other =
+                a->kind == VALUE_ARRAY ? b->members[i].value : counterpart(b, a, i);
             if (other == NULL || !value_equal(a->members[i].value, other)) {
                 return false;
             }
@@ -486,10 +487,8 @@ enum value_parse
 value_parse(struct arena *arena, struct slice text, size_t depth_max, struct value **ret_value,
             size_t *ret_depth)
 {
-    struct parser parser = {.arena = arena,
-                            .at = text.data,
-                            .end = text.data + text.size,
-                            .depth_max = depth_max};
+    struct parser parser = {
+        .arena = arena, .at = text.data, .end = text.data + text.size, .depth_max = depth_max};
     struct value *value = take_value(&parser, 0);
     if (ret_depth != NULL) {
         *ret_depth = parser.depth_seen;

@@ -31,8 +31,8 @@ struct member {
 
 struct value {
     enum value_kind kind;
-    struct slice text; /* a string's code points as UTF-8, a number's spelling */
-    struct slice raw;  /* source text; size 0 when made or changed here */
+    struct slice text;      /* a string's code points as UTF-8, a number's spelling */
+    struct slice raw;       /* source text; size 0 when made or changed here */
     struct member *members; /* of objects, and elements of arrays */
     size_t count;
     size_t capacity;
@@ -66,8 +66,8 @@ struct value *value_get_string(const struct value *object, const char *name);
 size_t value_name_count(const struct value *object, struct slice name);
 size_t value_index(const struct value *object, struct slice name); /* SIZE_MAX: none */
 
-void value_insert(struct arena *arena, struct value *container, size_t index,
-                  struct slice name, struct value *value);
+void value_insert(struct arena *arena, struct value *container, size_t index, struct slice name,
+                  struct value *value);
 void value_append(struct arena *arena, struct value *container, struct slice name,
                   struct value *value);
 void value_set(struct arena *arena, struct value *object, const char *name,
