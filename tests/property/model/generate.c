@@ -316,6 +316,52 @@ random_object(struct prng *prng, struct arena *arena, const struct shape *shape,
     return object;
 }
 
+/* Digits at random, now and then with a point or an exponent. */
+static struct value *
+random_number(struct prng *prng, struct arena *arena, size_t digits_max, bool integer)
+{
+    char text[64];
+    size_t size = 0;
+    if (prng_chance(prng, 20)) {
+        text[size++] = '-';
+    }
+    text[size++] = (char)('1' + prng_below(prng, 9));
+    for (size_t count = prng_below(prng, digits_max); count > 0; count--) {
+        text[size++] = prng_chance(prng, 30) ? '0' : (char)('0' + prng_below(prng, 10));
+    }
+    if (!integer && prng_chance(prng, 60)) {
+        text[size++] = '.';
+        for (size_t count = 1 + prng_below(prng, 8); count > 0; count--) {
+            text[size++] = prng_chance(prng, 30) ? '5' : (char)('0' + prng_below(prng, 10));
+        }
+    }
+    if (!integer && prng_chance(prng, 8)) {
+        size += (size_t)snprintf(text + size, 8, "e%d", (int)prng_below(prng, 12) - 6);
+    }
+    struct slice copy;
+    CHECK(arena_copy(arena, slice_make(text, size), &copy));
+    struct value *value = value_new(arena, VALUE_NUMBER);
+    value->text = copy;
+    return value;
+}
+
+static struct value *
+random_iso(struct prng *prng, struct arena *arena)
+{
+    char text[64];
+    static const char *const fractions[] = {"", "", "", ".5", ".123", ".120", ".000000001"};
+    static const char *const zones[] = {"Z", "Z", "Z", "+00:00", "-03:30", "+14:00", "-23:59"};
+    unsigned year = prng_chance(prng, 70) ? 1890 + (unsigned)prng_below(prng, 220)
+                                          : (unsigned)prng_below(prng, 10000);
+    snprintf(text, sizeof(text), "%04u-%02u-%02uT%02u:%02u:%02u%s%s", year,
+             1 + (unsigned)prng_below(prng, 12), 1 + (unsigned)prng_below(prng, 29),
+             (unsigned)prng_below(prng, 24), (unsigned)prng_below(prng, 60),
+             (unsigned)prng_below(prng, 60), PICK(prng, fractions), PICK(prng, zones));
+    struct slice copy;
+    CHECK(arena_copy(arena, slice_from_string(text), &copy));
+    return value_slice(arena, copy);
+}
+
 static struct value *
 odd_or(struct prng *prng, struct arena *arena, unsigned odd, const char *number)
 {
@@ -336,23 +382,29 @@ generate_document(struct prng *prng, struct arena *arena, const struct shape *sh
     case TYPE_NAME:
         return value_string(arena, PICK(prng, full_names));
     case TYPE_INTEGER:
-        return odd_or(prng, arena, noise, PICK(prng, integers));
+        return prng_chance(prng, 12) ? random_number(prng, arena, 24, true)
+                                     : odd_or(prng, arena, noise, PICK(prng, integers));
     case TYPE_DIGITS:
         return value_string(arena,
                             digit_strings[prng_below(prng, prng_chance(prng, noise) ? 11 : 8)]);
     case TYPE_DECIMAL:
-        return odd_or(prng, arena, noise, PICK(prng, decimals));
+        return prng_chance(prng, 20) ? random_number(prng, arena, 20, false)
+                                     : odd_or(prng, arena, noise, PICK(prng, decimals));
     case TYPE_BOOLEAN:
         return value_new(arena, prng_chance(prng, 50) ? VALUE_TRUE : VALUE_FALSE);
     case TYPE_YES_NO:
         return value_string(arena, prng_chance(prng, 50) ? "true" : "false");
     case TYPE_SECONDS:
-        return odd_or(prng, arena, 2 * noise, PICK(prng, seconds));
+        return prng_chance(prng, 30) ? random_number(prng, arena, 11, true)
+                                     : odd_or(prng, arena, 2 * noise, PICK(prng, seconds));
     case TYPE_MILLIS:
-        return odd_or(prng, arena, 2 * noise, PICK(prng, millis));
+        return prng_chance(prng, 30) ? random_number(prng, arena, 14, true)
+                                     : odd_or(prng, arena, 2 * noise, PICK(prng, millis));
     case TYPE_ISO:
-        return value_string(arena,
-                            prng_chance(prng, noise) ? PICK(prng, odd_isos) : PICK(prng, isos));
+        return prng_chance(prng, 30)
+                   ? random_iso(prng, arena)
+                   : value_string(arena, prng_chance(prng, noise) ? PICK(prng, odd_isos)
+                                                                  : PICK(prng, isos));
     case TYPE_ANY:
         return random_any(prng, arena, 2);
     case TYPE_LIST:
@@ -367,7 +419,8 @@ generate_document(struct prng *prng, struct arena *arena, const struct shape *sh
         return random_object(prng, arena, shape, noise);
     case TYPE_ARRAY:
         value = value_new(arena, VALUE_ARRAY);
-        for (size_t count = prng_below(prng, 5); count > 0; count--) {
+        for (size_t count = prng_below(prng, prng_below(prng, 300) == 0 ? 40 : 5); count > 0;
+             count--) {
             value_append(arena, value, (struct slice){0},
                          generate_document(prng, arena, shape->element, noise / 2));
         }
@@ -806,9 +859,12 @@ make_scale(struct generator *generator, struct place object)
     static const struct {
         const char *factor;
         bool ends; /* its inverse does */
-    } factors[] = {{"100", true},  {"2", true},    {"10", true}, {"0.5", true},  {"3", false},
-                   {"1.5", false}, {"1000", true}, {"-1", true}, {"0.01", true}, {"7", false},
-                   {"0.25", true}, {"60", false},  {"1", true},  {"1.10", false}};
+    } factors[] = {{"100", true},   {"2", true},      {"10", true},       {"0.5", true},
+                   {"3", false},    {"1.5", false},   {"1000", true},     {"-1", true},
+                   {"0.01", true},  {"7", false},     {"0.25", true},     {"60", false},
+                   {"1", true},     {"1.10", false},  {"12.5", true},     {"-0.04", true},
+                   {"1024", true},  {"0.1", true},    {"86400", false},   {"0.0003", false},
+                   {"-9.9", false}, {"131072", true}, {"123456.7", false}};
     struct prng *prng = generator->prng;
     struct field *field = pick_field(
         generator, object.shape, 1u << TYPE_DECIMAL | 1u << TYPE_INTEGER | 1u << TYPE_MILLIS);
