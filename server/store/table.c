@@ -54,12 +54,19 @@ vacant(const struct bucket *bucket)
                                                : bits;
 }
 
+/* How many tags' high bits are set. */
+static size_t
+bits_count(uint64_t bits)
+{
+    return (size_t)((bits >> 7) * TABLE_BYTES_LOW >> 56);
+}
+
 static size_t
 chain_count(const struct bucket *bucket)
 {
     size_t count = 0;
     for (; bucket != NULL; bucket = overflow_of(bucket))
-        count += (size_t)__builtin_popcountll(occupied(bucket));
+        count += bits_count(occupied(bucket));
     return count;
 }
 
@@ -434,7 +441,7 @@ table_slot_at(const struct table *table, uint32_t index, size_t ordinal)
     struct bucket *bucket = &table_home(table, index)->bucket;
     for (; bucket != NULL; bucket = overflow_of(bucket)) {
         uint64_t bits = occupied(bucket);
-        size_t count = (size_t)__builtin_popcountll(bits);
+        size_t count = bits_count(bits);
         if (ordinal >= count) {
             ordinal -= count;
             continue;
