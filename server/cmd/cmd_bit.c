@@ -61,6 +61,10 @@ static bool
 parse_bit_range(struct request *request, size_t index, struct bit_range *ret_range)
 {
     struct bit_range range = {.end = -1};
+    if (request->argc > index + 3) {
+        reply_syntax_error(request->reply);
+        return false;
+    }
     range.has_start = request->argc > index;
     range.has_end = request->argc > index + 1;
     if ((range.has_start && !argument_int64(request, index, &range.start)) ||
@@ -69,8 +73,7 @@ parse_bit_range(struct request *request, size_t index, struct bit_range *ret_ran
     }
     if (request->argc > index + 2) {
         range.counts_bits = argument_is(request, index + 2, "BIT");
-        if (request->argc > index + 3 ||
-            (!range.counts_bits && !argument_is(request, index + 2, "BYTE"))) {
+        if (!range.counts_bits && !argument_is(request, index + 2, "BYTE")) {
             reply_syntax_error(request->reply);
             return false;
         }
