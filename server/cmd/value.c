@@ -78,6 +78,14 @@ count_failure(struct request *request, const struct key *key, const struct spoke
     }
 }
 
+void
+value_fail_view(struct request *request, const struct key *key, const struct spoken *spoken,
+                unsigned from, const struct lens_failure *failure)
+{
+    keep_failure(request, spoken, from, spoken->version, failure);
+    count_failure(request, key, spoken);
+}
+
 static void
 count_translation(struct request *request, const struct spoken *spoken, unsigned from)
 {
@@ -440,15 +448,6 @@ move_entry(struct request *request, const struct key *from, const struct key *to
     return ok;
 }
 
-/* The schema that <key> belongs to, whatever the connection speaks. */
-static const struct registry_schema *
-schema_of(const struct request *request, const struct key *key)
-{
-    return registry_is_empty(request->registry)
-               ? NULL
-               : registry_match(request->registry, key->db, key->name);
-}
-
 /* To a key of another schema, or of none: the caller's view, over nothing. */
 static bool
 write_elsewhere(struct request *request, const struct key *from, const struct key *to,
@@ -498,7 +497,7 @@ write_elsewhere(struct request *request, const struct key *from, const struct ke
 bool
 value_move(struct request *request, const struct key *from, const struct key *to, bool copy)
 {
-    if (schema_of(request, from) != schema_of(request, to)) {
+    if (value_schema_of(request, from) != value_schema_of(request, to)) {
         const struct entry *entry =
             keyspace_peek_locked(request->server->keyspace, from, request->now_ms);
         if (entry != NULL && entry_type(entry) == ENTRY_STRING) {

@@ -78,15 +78,16 @@ struct record value_whole(struct request *request, const struct key *key,
 
 /*
  * Put a whole record under <key>, replacing what is there. A plain value under a key of a
- * schema becomes a record of the base version. <expiry_ms> as keyspace_set_locked(). False when
- * an error was replied: another schema, an unknown version, a strict schema, no memory.
+ * schema becomes a record of the base version; a record of another schema is written as the
+ * caller sees it. <expiry_ms> as keyspace_set_locked(). False when an error was replied: no
+ * such view, an unknown schema or version, a strict schema, no memory.
  */
 bool value_restore(struct request *request, const struct key *key, const struct record *record,
                    int64_t expiry_ms);
 
 /*
- * Settle which versions the connection speaks now, so that SCHEMA STATUS counts it: to be called
- * when it said so (SCHEMA USE, AUTH, SETNAME). Without schemas nothing happens.
+ * Settle which versions the connection speaks now, so that SCHEMA STATUS counts it: to be
+ * called when it said so (SCHEMA USE, AUTH, SETNAME). Without schemas nothing happens.
  */
 void value_bind(struct request *request);
 

@@ -1,6 +1,7 @@
 /* Whole records, for DUMP and RESTORE. */
 #include "server/cmd/value_state.h"
 
+#include "server/schema/bindings.h"
 #include "server/schema/quarantine.h"
 
 static int
@@ -9,20 +10,12 @@ width(struct slice text)
     return text.size < 256 ? (int)text.size : 256;
 }
 
-static const struct registry_schema *
-schema_of(const struct request *request, const struct key *key)
-{
-    return registry_is_empty(request->registry)
-               ? NULL
-               : registry_match(request->registry, key->db, key->name);
-}
-
 struct record
 value_whole(struct request *request, const struct key *key, const struct entry *entry)
 {
     struct value value;
     entry_value(entry, &value);
-    const struct registry_schema *schema = schema_of(request, key);
+    const struct registry_schema *schema = value_schema_of(request, key);
     if (schema == NULL) {
         return (struct record){
             .schema = SLICE(""), .complement = SLICE(""), .body = value.body};
@@ -36,32 +29,72 @@ value_whole(struct request *request, const struct key *key, const struct entry *
     };
 }
 
-/* Which schema and version <record> is to have under <key>; false when an error was replied. */
+/*
+ * A record of another schema than the key's: what the caller sees of it, as a plain write.
+ * False when an error was replied.
+ */
 static bool
-place(struct request *request, const struct registry_schema *schema,
-      const struct record *record, struct value *value)
+translate(struct request *request, const struct key *key, const struct registry_schema *schema,
+          const struct record *record, struct value *value)
 {
-    if (record->schema.size == 0 && schema == NULL) {
-        return true;
-    }
-    if (schema == NULL || (record->schema.size > 0 &&
-                           !slice_equal(record->schema, lens_schema_name(schema->lens)))) {
+    struct spoken from;
+    struct spoken to;
+    struct lens_failure failure;
+    const struct registry_schema *source =
+        registry_schema_by_name(request->registry, record->schema);
+    if (source == NULL) {
         reply_error(request->reply,
-                    "ERR the payload is a record of schema %.*s, which the key does not "
-                    "belong to",
+                    "NOSCHEMA the payload is a record of schema %.*s, which is not there",
                     width(record->schema), record->schema.data);
         return false;
     }
+    if (!value_speak_schema(request, source, &from) ||
+        !value_speak_schema(request, schema, &to)) {
+        value_reply_failure(request);
+        return false;
+    }
+    const struct lens_record whole = {
+        .version = record->version, .body = record->body, .complement = record->complement};
+    if (from.version != BINDINGS_RAW && !lens_view(source->lens, &whole, from.version,
+                                                   request->arena, &value->body, &failure)) {
+        value_fail_view(request, key, &from, record->version, &failure);
+        value_reply_failure(request);
+        return false;
+    }
+    value->complement = slice_make(NULL, 0);
+    if (schema != NULL) {
+        value->schema = schema->id;
+        value->version = to.version == BINDINGS_RAW ? schema->base_version : to.version;
+    }
+    return true;
+}
+
+/* Which schema and version <record> is to have under <key>; false when an error was replied. */
+static bool
+place(struct request *request, const struct key *key, const struct registry_schema *schema,
+      const struct record *record, struct value *value)
+{
+    bool is_whole = record->schema.size > 0;
+    if (is_whole &&
+        (schema == NULL || !slice_equal(record->schema, lens_schema_name(schema->lens)))) {
+        if (!translate(request, key, schema, record, value)) {
+            return false;
+        }
+    } else if (schema != NULL) {
+        value->schema = schema->id;
+        value->version = is_whole ? record->version : schema->base_version;
+    }
+    if (schema == NULL) {
+        return true;
+    }
     struct slice name = lens_schema_name(schema->lens);
-    value->schema = schema->id;
-    value->version = record->schema.size > 0 ? record->version : schema->base_version;
     if (value->version > lens_schema_version_count(schema->lens)) {
         reply_error(request->reply, "NOVERSION schema %.*s has no version %u", width(name),
                     name.data, value->version);
         return false;
     }
     if (lens_schema_strict(schema->lens) &&
-        !lens_is_document(schema->lens, value->version, record->body)) {
+        !lens_is_document(schema->lens, value->version, value->body)) {
         reply_error(request->reply,
                     "SCHEMA %.*s is strict, and this is no document of version %u", width(name),
                     name.data, value->version);
@@ -75,7 +108,7 @@ value_restore(struct request *request, const struct key *key, const struct recor
               int64_t expiry_ms)
 {
     struct value value = {.body = record->body, .complement = record->complement};
-    if (!place(request, schema_of(request, key), record, &value)) {
+    if (!place(request, key, value_schema_of(request, key), record, &value)) {
         return false;
     }
     if (!keyspace_set_locked(request->server->keyspace, key, &value, expiry_ms)) {

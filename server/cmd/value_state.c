@@ -69,15 +69,19 @@ value_bind(struct request *request)
     }
 }
 
-bool
-value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken)
+const struct registry_schema *
+value_schema_of(const struct request *request, const struct key *key)
 {
-    *ret_spoken = (struct spoken){0};
-    if (registry_is_empty(request->registry)) {
-        return true;
-    }
-    const struct registry_schema *schema =
-        registry_match(request->registry, key->db, key->name);
+    return registry_is_empty(request->registry)
+               ? NULL
+               : registry_match(request->registry, key->db, key->name);
+}
+
+bool
+value_speak_schema(struct request *request, const struct registry_schema *schema,
+                   struct spoken *ret_spoken)
+{
+    *ret_spoken = (struct spoken){.schema = schema};
     if (schema == NULL) {
         return true;
     }
@@ -91,9 +95,14 @@ value_speak(struct request *request, const struct key *key, struct spoken *ret_s
     if (version > lens_schema_version_count(schema->lens)) {
         return fail(request, VALUE_FAILURE_NO_VERSION, schema, version);
     }
-    ret_spoken->schema = schema;
     ret_spoken->version = version;
     return true;
+}
+
+bool
+value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken)
+{
+    return value_speak_schema(request, value_schema_of(request, key), ret_spoken);
 }
 
 struct lens_record

@@ -79,6 +79,17 @@ struct value_state *value_state_get(struct request *request);
  * kept for value_reply_failure(). With an empty registry one comparison.
  */
 bool value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken);
+bool value_speak_schema(struct request *request, const struct registry_schema *schema,
+                        struct spoken *ret_spoken); /* NULL: plain */
+
+/* The schema that <key> belongs to, whatever the connection speaks; NULL: it is plain. */
+const struct registry_schema *value_schema_of(const struct request *request,
+                                              const struct key *key);
+
+/* Count a failed view of a record of <from>, and keep it for value_reply_failure(). */
+void value_fail_view(struct request *request, const struct key *key,
+                     const struct spoken *spoken, unsigned from,
+                     const struct lens_failure *failure);
 
 /* An entry as a record of <schema>: a foreign one is a body of the base version. */
 struct lens_record value_record(const struct registry_schema *schema,
