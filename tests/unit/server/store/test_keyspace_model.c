@@ -374,10 +374,11 @@ it_holds_what_plain_arrays_hold(void **state)
     }
     static struct model model;
     for (uint32_t round = 0; round < 4; round++) {
-        struct keyspace_options options = {
-            .database_count = DB_COUNT, .shard_count_log2 = round * 2, .hash_seed = round};
+        struct keyspace_options options = {.database_count = DB_COUNT,
+                                           .shard_count_log2 = round + round / 3,
+                                           .hash_seed = round};
         model = (struct model){
-            .random = round, .now_ms = 1700000000000, .shard_count_log2 = round * 2};
+            .random = round, .now_ms = 1700000000000, .shard_count_log2 = round + round / 3};
         model.keyspace = keyspace_new(&options);
         assert_non_null(model.keyspace);
         for (int i = 0; i < STEP_COUNT; i++)
