@@ -10,7 +10,11 @@
 
 #include <time.h>
 
-enum { DISPATCH_FEW_KEYS = 8 };
+enum {
+    DISPATCH_FEW_KEYS = 8,
+    DISPATCH_FAST_ARGUMENTS_MAX = 64,
+    DISPATCH_SLOW_US_MIN = 1000,
+};
 
 static int64_t
 now_us(void)
@@ -223,12 +227,17 @@ dispatch_locked(struct request *request)
     request->command->handler(request);
 }
 
-/* Commands marked FAST cannot be slow, so they need no clock (unless the limit is that low). */
+/*
+ * Commands marked FAST cannot be slow while their arguments are few, so they need no clock
+ * (unless the limit is that low).
+ */
 static bool
 is_timed(const struct request *request)
 {
     int64_t limit_us = config_number(request->server->config, CONFIG_SLOWLOG_LOG_SLOWER_THAN);
-    return limit_us >= 0 && ((request->command->flags & COMMAND_FAST) == 0 || limit_us < 1000);
+    return limit_us >= 0 &&
+           ((request->command->flags & COMMAND_FAST) == 0 || limit_us < DISPATCH_SLOW_US_MIN ||
+            request->argc > DISPATCH_FAST_ARGUMENTS_MAX);
 }
 
 void
