@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { ERROR_SIZE_MAX = 4096 };
+
 struct schema_change *
 schema_change_new(struct request *request)
 {
@@ -89,7 +91,8 @@ finish(struct schema_change *change)
     } else if (change->error.size == 0) {
         reply_out_of_memory(&reply);
     } else {
-        reply_error(&reply, "%.*s", (int)(change->error.size & 0xffff), change->error.data);
+        size_t size = change->error.size < ERROR_SIZE_MAX ? change->error.size : ERROR_SIZE_MAX;
+        reply_error(&reply, "%.*s", (int)size, change->error.data);
     }
     request_resume(&change->parked, buffer_slice(&out));
     buffer_fini(&out);

@@ -307,9 +307,9 @@ put_aside(struct request *request, const struct key *key, const struct entry *en
     return quarantine_prepare(&record);
 }
 
-static bool
-store(struct request *request, const struct key *key, const struct value *value,
-      int64_t expiry_ms)
+bool
+value_store(struct request *request, const struct key *key, const struct value *value,
+            int64_t expiry_ms)
 {
     struct keyspace *keyspace = request->server->keyspace;
     if (expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms) {
@@ -323,11 +323,10 @@ store(struct request *request, const struct key *key, const struct value *value,
     return true;
 }
 
-/* <old> NULL: nothing there that is a record. */
-static bool
-write_record(struct request *request, const struct key *key, const struct entry *entry,
-             const struct spoken *spoken, const struct lens_record *old, struct slice body,
-             int64_t expiry_ms)
+bool
+value_write_record(struct request *request, const struct key *key, const struct entry *entry,
+                   const struct spoken *spoken, const struct lens_record *old,
+                   struct slice body, int64_t expiry_ms)
 {
     const struct registry_schema *schema = spoken->schema;
     bool is_simple =
@@ -359,7 +358,7 @@ write_record(struct request *request, const struct key *key, const struct entry 
             count_translation(request, spoken, old->version);
         }
     }
-    if (!store(request, key, &value, expiry_ms)) {
+    if (!value_store(request, key, &value, expiry_ms)) {
         quarantine_discard(aside);
         return false;
     }
@@ -381,14 +380,14 @@ value_write(struct request *request, const struct key *key, struct slice body,
         return false;
     }
     if (spoken.schema == NULL && expiry_ms != VALUE_KEEP_TTL) {
-        return store(request, key, &(struct value){.body = body}, expiry_ms);
+        return value_store(request, key, &(struct value){.body = body}, expiry_ms);
     }
     struct entry *entry = keyspace_peek_locked(request->server->keyspace, key, request->now_ms);
     if (expiry_ms == VALUE_KEEP_TTL) {
         expiry_ms = entry == NULL ? KEYSPACE_EXPIRY_NONE : entry_expiry_ms(entry);
     }
     if (spoken.schema == NULL) {
-        return store(request, key, &(struct value){.body = body}, expiry_ms);
+        return value_store(request, key, &(struct value){.body = body}, expiry_ms);
     }
     struct lens_record record;
     const struct lens_record *old = NULL;
@@ -402,7 +401,7 @@ value_write(struct request *request, const struct key *key, struct slice body,
     if (speaks == BINDINGS_RAW) {
         spoken.version = old == NULL ? spoken.schema->base_version : old->version;
     }
-    if (!write_record(request, key, entry, &spoken, old, body, expiry_ms)) {
+    if (!value_write_record(request, key, entry, &spoken, old, body, expiry_ms)) {
         return false;
     }
     usage_write(spoken.schema->usage, request->worker_index, speaks, request->now_ms);
@@ -427,82 +426,4 @@ value_may_write(struct request *request, const struct key *key, struct slice bod
     }
     const struct lens_failure failure = {.text = "it cannot be parsed"};
     return refuse_body(request, &spoken, &failure);
-}
-
-/* ---- moving ---- */
-
-/* What is in quarantine under a name goes with it: the store only sees a key that is removed.
- */
-static bool
-move_entry(struct request *request, const struct key *from, const struct key *to, bool copy)
-{
-    struct quarantine *quarantine = request->server->quarantine;
-    struct quarantined *aside = copy ? NULL : quarantine_detach(quarantine, from);
-    bool ok = keyspace_move_locked(request->server->keyspace, from, to, copy);
-    if (aside != NULL) {
-        quarantine_attach(quarantine, aside, ok ? to : from);
-    }
-    if (!ok) {
-        reply_out_of_memory(request->reply);
-    }
-    return ok;
-}
-
-/* To a key of another schema, or of none: the caller's view, over nothing. */
-static bool
-write_elsewhere(struct request *request, const struct key *from, const struct key *to,
-                bool copy)
-{
-    struct keyspace *keyspace = request->server->keyspace;
-    struct spoken spoken;
-    struct slice view;
-    bool is_hidden;
-    if (!value_speak(request, to, &spoken)) {
-        value_reply_failure(request);
-        return false;
-    }
-    enum value_find found = value_read_for_update(request, from, &view, &is_hidden);
-    if (found != VALUE_FOUND) {
-        if (is_hidden) {
-            value_reply_failure(request);
-        }
-        return false;
-    }
-    struct slice body;
-    if (!arena_copy(request->arena, view, &body)) {
-        reply_out_of_memory(request->reply);
-        return false;
-    }
-    const struct entry *entry = keyspace_peek_locked(keyspace, from, request->now_ms);
-    int64_t expiry_ms = entry_expiry_ms(entry);
-    if (spoken.schema == NULL) {
-        if (!store(request, to, &(struct value){.body = body}, expiry_ms)) {
-            return false;
-        }
-    } else {
-        if (spoken.version == BINDINGS_RAW) {
-            spoken.version = spoken.schema->base_version;
-        }
-        if (!write_record(request, to, NULL, &spoken, NULL, body, expiry_ms)) {
-            return false;
-        }
-    }
-    (void)quarantine_drop(request->server->quarantine, 0, &to->db, &to->name);
-    if (!copy) {
-        (void)keyspace_delete_locked(keyspace, from, request->now_ms);
-    }
-    return true;
-}
-
-bool
-value_move(struct request *request, const struct key *from, const struct key *to, bool copy)
-{
-    if (value_schema_of(request, from) != value_schema_of(request, to)) {
-        const struct entry *entry =
-            keyspace_peek_locked(request->server->keyspace, from, request->now_ms);
-        if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
-            return write_elsewhere(request, from, to, copy);
-        }
-    }
-    return move_entry(request, from, to, copy);
 }

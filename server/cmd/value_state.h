@@ -95,6 +95,18 @@ void value_fail_view(struct request *request, const struct key *key,
 struct lens_record value_record(const struct registry_schema *schema,
                                 const struct value *value);
 
+/* Store <value>, or delete the key where <expiry_ms> is over; false: no memory, replied. */
+bool value_store(struct request *request, const struct key *key, const struct value *value,
+                 int64_t expiry_ms);
+
+/*
+ * Write <body> as <spoken> over the record <old> of <entry>; both NULL: nothing is there that
+ * is a record. False when an error was replied, or the handler is to be run again.
+ */
+bool value_write_record(struct request *request, const struct key *key,
+                        const struct entry *entry, const struct spoken *spoken,
+                        const struct lens_record *old, struct slice body, int64_t expiry_ms);
+
 /* Reads and writes translated, or wished for: false when the handler is to be run again. */
 bool value_translate(struct request *request, const struct key *key, const struct entry *entry,
                      const struct spoken *spoken, const struct lens_record *record,

@@ -67,6 +67,15 @@ bool draft_from_registry(struct draft *draft, const struct registry *registry);
 struct registry *registry_new(const struct draft *draft);
 void registry_free(struct registry *registry); /* takes NULL */
 
+/* Changes are made one at a time, under the holder's mutex; the current epoch stays meanwhile.
+ */
+const struct registry *registry_lock(struct registry_holder *holder);
+void registry_unlock(struct registry_holder *holder);
+
+/* Make the draft the current epoch, on disk first: see registry_put() for the results. */
+bool registry_commit_locked(struct registry_holder *holder, struct draft *draft,
+                            const struct registry **ret_old, struct buffer *ret_error);
+
 /* The registry file: see registry_file.c for its layout. */
 bool registry_file_encode(const struct draft *draft, struct buffer *ret_file);
 

@@ -149,7 +149,8 @@ decode_schema(struct reader *reader, struct draft *draft, struct buffer *ret_err
     uint32_t id = (uint32_t)take_number(reader, 4);
     uint32_t base_version = (uint32_t)take_number(reader, 4);
     struct slice json = take(reader, take_number(reader, 4));
-    if (reader->bad || id == 0 || id >= draft->next_id || has_id(draft, id)) {
+    if (reader->bad || id == 0 || id >= draft->next_id || has_id(draft, id) ||
+        base_version == 0 || base_version >= USAGE_VERSIONS_MAX) {
         buffer_append_string(ret_error, "its list of schemas is inconsistent");
         return false;
     }
