@@ -104,12 +104,17 @@ walk_run(struct walk *walk, unsigned from, unsigned to, unsigned *ret_reached)
     for (unsigned at = from; at != to; at = up ? at + 1 : at - 1) {
         const struct plan_step *step = &run->schema->steps[up ? at - 1 : at - 2];
         struct slice *list = &walk->lists[up ? at - 1 : at - 2];
-        struct slice *in;
-        struct slice *out = arena_calloc(run->arena, step->list.count, sizeof(*out));
+        struct slice *in = NULL;
+        struct slice *out = NULL;
         run->from = at;
         run->to = up ? at + 1 : at - 1;
         *ret_reached = at;
-        if (out == NULL || !memory_read(*list, step->list.count, run->arena, &in)) {
+        if ((list->size > 0 || run->settling) &&
+            !memory_read(*list, step->list.count, run->arena, &in)) {
+            return run_no_memory(run);
+        }
+        if (run->remember &&
+            (out = arena_calloc(run->arena, step->list.count, sizeof(*out))) == NULL) {
             return run_no_memory(run);
         }
         bool done = run_list(run, &step->list, up, walk->root, in, out);

@@ -1,160 +1,28 @@
 #include "proto/codec/json.h"
 
 #include "proto/base/check.h"
-
-/* What a byte is to the scanner. */
-enum {
-    BYTE_SPACE = 1,
-    BYTE_PLAIN = 2, /* stands for itself inside a string */
-    BYTE_DIGIT = 4,
-    BYTE_MARK = 8, /* brackets and the quote: what skipping over valid text stops at */
-};
-
-static const uint8_t byte_class[256] = {
-#define P BYTE_PLAIN
-    /* 00 */ 0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    BYTE_SPACE,
-    BYTE_SPACE,
-    0,
-    0,
-    BYTE_SPACE,
-    0,
-    0,
-    /* 10 */ 0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    /* 20 */ P | BYTE_SPACE,
-    P,
-    BYTE_MARK,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    /* 30 */ P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P | BYTE_DIGIT,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    /* 40 */ P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    /* 50 */ P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P | BYTE_MARK,
-    0,
-    P | BYTE_MARK,
-    P,
-    P,
-    /* 60 */ P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    /* 70 */ P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P | BYTE_MARK,
-    P,
-    P | BYTE_MARK,
-    P,
-    P};
-#undef P
-
-static inline bool
-byte_is(char byte, unsigned mask)
-{
-    return (byte_class[(uint8_t)byte] & mask) != 0;
-}
+#include "proto/codec/scan.h"
 
 const char *
 json_skip_space(const char *at, const char *end)
 {
-    while (at < end && byte_is(*at, BYTE_SPACE)) {
+    while (at < end && json_is_space(*at)) {
         at++;
     }
     return at;
+}
+
+/* Most of the time there is none. */
+static inline const char *
+skip_space(const char *at, const char *end)
+{
+    return at < end && (uint8_t)*at > ' ' ? at : json_skip_space(at, end);
+}
+
+static inline bool
+is_digit(char byte)
+{
+    return (uint8_t)(byte - '0') < 10;
 }
 
 /* Bytes of the UTF-8 sequence at <at>, 0 if there is no valid one (RFC 3629). */
@@ -207,38 +75,12 @@ hex_value(char byte)
     return -1;
 }
 
-/* Eight bytes at once: nonzero where one is a quote, a backslash, a control or not ASCII. */
-static inline uint64_t
-word_specials(uint64_t word)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t highs = UINT64_C(0x8080808080808080);
-    uint64_t quote = word ^ (ones * '"');
-    uint64_t slash = word ^ (ones * '\\');
-    return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (word - ones * 0x20) |
-            word) &
-           highs;
-}
-
-/*
- * From behind the opening quote to behind the closing one; NULL where it is no string, with
- * *ret_at set to the offence. *ret_escaped is set when there are escapes, never cleared.
- */
+/* What string_check() does, for strings with escapes or with more than ASCII. */
 static const char *
-string_check(const char *at, const char *end, bool *ret_escaped, const char **ret_at)
+string_check_rest(const char *at, const char *end, bool *ret_escaped, const char **ret_at)
 {
     for (;;) {
-        while (end - at >= 8) {
-            uint64_t word;
-            memcpy(&word, at, sizeof(word));
-            if (word_specials(word) != 0) {
-                break;
-            }
-            at += 8;
-        }
-        while (at < end && byte_is(*at, BYTE_PLAIN)) {
-            at++;
-        }
+        at = scan_string(at, end);
         if (at == end) {
             break;
         }
@@ -273,21 +115,38 @@ string_check(const char *at, const char *end, bool *ret_escaped, const char **re
             }
             break;
         }
-        size_t size = (uint8_t)*at < 0x80 ? 0 : utf8_size(at, end);
+        size_t size = 0;
+        while (at < end && (uint8_t)*at >= 0x80 && (size = utf8_size(at, end)) > 0) {
+            at += size;
+        }
         if (size == 0) {
             break;
         }
-        at += size;
     }
     *ret_at = at;
     return NULL;
 }
 
-/* The same over text known to be valid. */
-static const char *
-string_skip(const char *at, bool *ret_escaped)
+/*
+ * From behind the opening quote to behind the closing one; NULL where it is no string, with
+ * *ret_at set to the offence. *ret_escaped is set when there are escapes, never cleared.
+ */
+static inline const char *
+string_check(const char *at, const char *end, bool *ret_escaped, const char **ret_at)
 {
-    for (;; at++) {
+    at = scan_string(at, end);
+    if (at < end && *at == '"') {
+        return at + 1;
+    }
+    return string_check_rest(at, end, ret_escaped, ret_at);
+}
+
+/* Over text known to be valid. */
+static inline const char *
+string_skip(const char *at, const char *end, bool *ret_escaped)
+{
+    for (;;) {
+        at = scan_string(at, end);
         if (*at == '"') {
             return at + 1;
         }
@@ -295,6 +154,7 @@ string_skip(const char *at, bool *ret_escaped)
             *ret_escaped = true;
             at++;
         }
+        at++;
     }
 }
 
@@ -304,22 +164,22 @@ number_check(const char *at, const char *end)
     if (at < end && *at == '-') {
         at++;
     }
-    if (at == end || !byte_is(*at, BYTE_DIGIT)) {
+    if (at == end || !is_digit(*at)) {
         return NULL;
     }
     if (*at == '0') {
         at++;
     } else {
-        while (at < end && byte_is(*at, BYTE_DIGIT)) {
+        while (at < end && is_digit(*at)) {
             at++;
         }
     }
     if (at < end && *at == '.') {
         at++;
-        if (at == end || !byte_is(*at, BYTE_DIGIT)) {
+        if (at == end || !is_digit(*at)) {
             return NULL;
         }
-        while (at < end && byte_is(*at, BYTE_DIGIT)) {
+        while (at < end && is_digit(*at)) {
             at++;
         }
     }
@@ -328,10 +188,10 @@ number_check(const char *at, const char *end)
         if (at < end && (*at == '+' || *at == '-')) {
             at++;
         }
-        if (at == end || !byte_is(*at, BYTE_DIGIT)) {
+        if (at == end || !is_digit(*at)) {
             return NULL;
         }
-        while (at < end && byte_is(*at, BYTE_DIGIT)) {
+        while (at < end && is_digit(*at)) {
             at++;
         }
     }
@@ -355,114 +215,101 @@ scalar_check(const char *at, const char *end)
     }
 }
 
-/* What may come next while a value is checked. */
-enum expect {
-    EXPECT_VALUE,
-    EXPECT_ELEMENT_OR_END, /* behind '[' */
-    EXPECT_NAME_OR_END,    /* behind '{' */
-    EXPECT_NAME,           /* behind ',' of an object */
-    EXPECT_MORE,           /* behind a value */
-};
-
 /*
- * Check one value that starts at <at> (no white space before it): behind it, or NULL with
- * *ret_status and *ret_at set. A bit per open container says whether it is an object.
+ * Check one value that starts at <at> (no white space before it, and <at> below <end>): behind
+ * it, or NULL with *ret_status and *ret_at set. A bit per open container says whether it is an
+ * object: those of the innermost up to 64 in <open>, the others in <outer>.
  */
 static const char *
 value_check(const char *at, const char *end, unsigned depth_max, enum json_status *ret_status,
             const char **ret_at)
 {
-    uint64_t objects[JSON_DEPTH_MAX / 64] = {0};
+    uint64_t outer[JSON_DEPTH_MAX / 64];
+    uint64_t open = 0;
     unsigned depth = 0;
     bool escaped = false;
-    enum expect expect = EXPECT_VALUE;
+    const char *next;
     *ret_status = JSON_BAD;
-    for (;;) {
-        at = json_skip_space(at, end);
+value:
+    if (*at == '"') {
+        next = string_check(at + 1, end, &escaped, ret_at);
+        if (next == NULL) {
+            return NULL;
+        }
+        at = next;
+    } else if (*at == '{' || *at == '[') {
+        bool object = *at == '{';
+        if (depth == depth_max) {
+            *ret_status = JSON_DEEP;
+            goto bad;
+        }
+        if (depth > 0 && depth % 64 == 0) {
+            outer[depth / 64 - 1] = open;
+        }
+        open = open << 1 | object;
+        depth++;
+        at = skip_space(at + 1, end);
         if (at == end) {
-            break;
+            goto bad;
         }
-        switch (expect) {
-        case EXPECT_ELEMENT_OR_END:
-            if (*at == ']') {
-                goto close;
-            }
-            /* fall through */
-        case EXPECT_VALUE:
-            if (*at == '{' || *at == '[') {
-                bool object = *at == '{';
-                if (depth == depth_max) {
-                    *ret_status = JSON_DEEP;
-                    goto bad;
-                }
-                uint64_t bit = UINT64_C(1) << (depth % 64);
-                uint64_t *word = &objects[depth / 64];
-                *word = object ? *word | bit : *word & ~bit;
-                depth++;
-                at++;
-                expect = object ? EXPECT_NAME_OR_END : EXPECT_ELEMENT_OR_END;
-                continue;
-            }
-            if (*at == '"') {
-                const char *next = string_check(at + 1, end, &escaped, ret_at);
-                if (next == NULL) {
-                    return NULL;
-                }
-                at = next;
-            } else {
-                const char *next = scalar_check(at, end);
-                if (next == NULL) {
-                    goto bad;
-                }
-                at = next;
-            }
-            break;
-        case EXPECT_NAME_OR_END:
-            if (*at == '}') {
-                goto close;
-            }
-            /* fall through */
-        case EXPECT_NAME: {
-            if (*at != '"') {
-                goto bad;
-            }
-            const char *next = string_check(at + 1, end, &escaped, ret_at);
-            if (next == NULL) {
-                return NULL;
-            }
-            at = json_skip_space(next, end);
-            if (at == end || *at != ':') {
-                goto bad;
-            }
-            at++;
-            expect = EXPECT_VALUE;
-            continue;
-        }
-        case EXPECT_MORE: {
-            bool object = (objects[(depth - 1) / 64] >> ((depth - 1) % 64) & 1) != 0;
-            if (*at == ',') {
-                at++;
-                expect = object ? EXPECT_NAME : EXPECT_VALUE;
-                continue;
-            }
-            if (*at != (object ? '}' : ']')) {
-                goto bad;
-            }
+        if (*at == (object ? '}' : ']')) {
             goto close;
         }
+        if (!object) {
+            goto value;
         }
-        if (depth == 0) {
-            return at;
+        goto name;
+    } else {
+        next = scalar_check(at, end);
+        if (next == NULL) {
+            goto bad;
         }
-        expect = EXPECT_MORE;
-        continue;
-    close:
-        at++;
-        depth--;
-        if (depth == 0) {
-            return at;
+        at = next;
+    }
+    if (depth == 0) {
+        return at;
+    }
+more:
+    at = skip_space(at, end);
+    if (at == end) {
+        goto bad;
+    }
+    if (*at == ',') {
+        at = skip_space(at + 1, end);
+        if (at == end) {
+            goto bad;
         }
-        expect = EXPECT_MORE;
+        if ((open & 1) == 0) {
+            goto value;
+        }
+        goto name;
+    }
+    if (*at != ((open & 1) != 0 ? '}' : ']')) {
+        goto bad;
+    }
+close:
+    at++;
+    depth--;
+    if (depth == 0) {
+        return at;
+    }
+    open = depth % 64 == 0 ? outer[depth / 64 - 1] : open >> 1;
+    goto more;
+name:
+    if (*at != '"') {
+        goto bad;
+    }
+    next = string_check(at + 1, end, &escaped, ret_at);
+    if (next == NULL) {
+        return NULL;
+    }
+    at = skip_space(next, end);
+    if (at == end || *at != ':') {
+        goto bad;
+    }
+    at = skip_space(at + 1, end);
+    if (at < end) {
+        goto value;
     }
 bad:
     *ret_at = at;
@@ -475,37 +322,23 @@ value_skip(const char *at, const char *end)
 {
     bool escaped = false;
     size_t depth = 0;
+    if (*at != '"' && *at != '{' && *at != '[') {
+        while (at < end && !json_is_space(*at) && *at != ',' && *at != '}' && *at != ']') {
+            at++;
+        }
+        return at;
+    }
     for (;;) {
-        switch (*at) {
-        case '"':
-            at = string_skip(at + 1, &escaped);
-            break;
-        case '{':
-        case '[':
-            depth++;
-            at++;
-            break;
-        case '}':
-        case ']':
-            depth--;
-            at++;
-            break;
-        default:
-            if (depth == 0) {
-                while (at < end && !byte_is(*at, BYTE_SPACE) && *at != ',' && *at != '}' &&
-                       *at != ']') {
-                    at++;
-                }
-                return at;
-            }
+        if (*at == '"') {
+            at = string_skip(at + 1, end, &escaped);
+        } else {
+            depth = *at == '{' || *at == '[' ? depth + 1 : depth - 1;
             at++;
         }
         if (depth == 0) {
             return at;
         }
-        while (!byte_is(*at, BYTE_MARK)) {
-            at++;
-        }
+        at = scan_mark(at, end);
     }
 }
 
@@ -580,7 +413,7 @@ json_walk_next(struct json_walk *walk, struct json_item *ret_item)
         }
         item.start = ++at;
     }
-    at = json_skip_space(at, end);
+    at = skip_space(at, end);
     if (at == end) {
         return walk_fail(walk, JSON_BAD, at);
     }
@@ -597,16 +430,16 @@ json_walk_next(struct json_walk *walk, struct json_item *ret_item)
             return walk_fail(walk, JSON_BAD, at);
         }
         at = checked ? string_check(at + 1, end, &item.escaped, &where)
-                     : string_skip(at + 1, &item.escaped);
+                     : string_skip(at + 1, end, &item.escaped);
         if (at == NULL) {
             return walk_fail(walk, JSON_BAD, where);
         }
         item.colon = at;
-        at = json_skip_space(at, end);
+        at = skip_space(at, end);
         if (at == end || *at != ':') {
             return walk_fail(walk, JSON_BAD, at);
         }
-        at = json_skip_space(at + 1, end);
+        at = skip_space(at + 1, end);
         if (at == end) {
             return walk_fail(walk, JSON_BAD, at);
         }
@@ -632,7 +465,7 @@ json_walk_next(struct json_walk *walk, struct json_item *ret_item)
         at = value_skip(at, end);
     }
     item.trail = at;
-    item.end = walk->at = json_skip_space(at, end);
+    item.end = walk->at = skip_space(at, end);
     *ret_item = item;
     return true;
 }

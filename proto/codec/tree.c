@@ -3,6 +3,9 @@
 #include "proto/base/check.h"
 #include "proto/codec/decimal.h"
 
+/* Nodes allocated at once for a container: twice these at first, then growing. */
+enum { TREE_CHUNK_MIN = 1, TREE_CHUNK_ROOT = 8, TREE_CHUNK_MAX = 32 };
+
 static struct tree_node *
 node_new(struct arena *arena)
 {
@@ -33,17 +36,25 @@ box_append(struct tree_node *parent, struct tree_node *node)
 
 /* Children of <node> from a walk that has been set up over its text. */
 static bool
-node_fill(struct tree_node *node, struct json_walk *walk, struct arena *arena)
+node_fill(struct tree_node *node, struct json_walk *walk, size_t chunk_size,
+          struct arena *arena)
 {
     struct json_item item;
+    struct tree_node *chunk = NULL;
+    size_t chunk_used = 0; /* of the nodes allocated at once */
     if ((node->box = box_new(arena)) == NULL) {
         return false;
     }
     while (json_walk_next(walk, &item)) {
-        struct tree_node *child = arena_alloc(arena, sizeof(*child));
-        if (child == NULL) {
-            return false;
+        if (chunk == NULL || chunk_used == chunk_size) {
+            chunk_size = chunk_size < TREE_CHUNK_MAX ? chunk_size * 2 : chunk_size;
+            chunk = arena_alloc(arena, chunk_size * sizeof(*chunk));
+            chunk_used = 0;
+            if (chunk == NULL) {
+                return false;
+            }
         }
+        struct tree_node *child = &chunk[chunk_used++];
         *child = (struct tree_node){
             .head = item.start,
             .value = item.value,
@@ -55,6 +66,7 @@ node_fill(struct tree_node *node, struct json_walk *walk, struct arena *arena)
             .tail_size = (uint32_t)(item.end - item.trail),
             .type = (uint8_t)json_type_of(*item.value),
             .escaped = item.escaped,
+            .listed = node->box->count > 0,
         };
         box_append(node, child);
     }
@@ -77,7 +89,7 @@ tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
         *ret_root = NULL;
         return JSON_OK;
     }
-    if (start == end || (*start != '{' && *start != '[')) {
+    if (start == end || *start != '{') {
         size_t offset;
         status = json_check(text, depth_max, &offset);
         if (status != JSON_OK) {
@@ -95,7 +107,7 @@ tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
         struct json_walk walk;
         root = node_new(arena);
         json_walk_init(&walk, start, end, depth_max);
-        if (root == NULL || !node_fill(root, &walk, arena)) {
+        if (root == NULL || !node_fill(root, &walk, TREE_CHUNK_ROOT, arena)) {
             *ret_root = NULL;
             return JSON_OK;
         }
@@ -143,25 +155,29 @@ tree_open(struct tree_node *node, struct arena *arena)
         return true;
     }
     json_walk_init(&walk, node->value, node->value + node->value_size, 0);
-    return node_fill(node, &walk, arena);
+    return node_fill(node, &walk, TREE_CHUNK_MIN, arena);
 }
 
 unsigned
 tree_find(const struct tree_node *object, struct slice name, struct tree_node **ret_first)
 {
     unsigned count = 0;
+    const size_t key_size = name.size + 2;
+    const char first = name.size > 0 ? name.data[0] : '"';
     for (struct tree_node *node = object->box->first; node != NULL; node = node->next) {
         const char *key = node->head + node->lead_size;
-        bool same = node->escaped
-                        ? json_spells(slice_make(key, node->key_size), name)
-                        : node->key_size == name.size + 2 &&
-                              (name.size == 0 || memcmp(key + 1, name.data, name.size) == 0);
-        if (same) {
-            if (count++ == 1) {
-                break;
+        if (!node->escaped) {
+            if (node->key_size != key_size || key[1] != first ||
+                memcmp(key + 1, name.data, name.size) != 0) {
+                continue;
             }
-            *ret_first = node;
+        } else if (!json_spells(slice_make(key, node->key_size), name)) {
+            continue;
         }
+        if (count++ == 1) {
+            break;
+        }
+        *ret_first = node;
     }
     return count;
 }
@@ -196,6 +212,7 @@ tree_remove(struct tree_node *node)
         node->head += node->lead_size;
         node->head_size -= node->lead_size;
         node->lead_size = 0;
+        node->listed = false;
     }
 }
 
@@ -220,6 +237,7 @@ tree_insert(struct tree_node *container, struct tree_node *after, struct tree_no
         node->head = head;
         node->head_size = (uint32_t)size;
         node->lead_size = (uint32_t)box->inner.size;
+        node->listed = false;
         box->inner.size = 0;
     }
     node->parent = container;
@@ -261,6 +279,7 @@ tree_set_key(struct tree_node *node, struct slice raw, struct arena *arena)
     node->head = head;
     node->head_size = (uint32_t)size;
     node->key_size = (uint32_t)raw.size;
+    node->listed = false;
     node->escaped = memchr(raw.data, '\\', raw.size) != NULL;
     tree_touch(node->parent);
     return true;
@@ -283,6 +302,7 @@ tree_set_lead(struct tree_node *node, struct slice lead, struct arena *arena)
     node->head = head;
     node->lead_size = (uint32_t)lead.size;
     node->head_size = (uint32_t)(lead.size + rest);
+    node->listed = false;
     tree_touch(node->parent);
     return true;
 }
@@ -307,6 +327,7 @@ tree_replace(struct tree_node *node, struct tree_node *by)
     by->lead_size = node->lead_size;
     by->key_size = node->key_size;
     by->escaped = node->escaped;
+    by->listed = node->listed;
     by->tail = node->tail;
     by->tail_size = node->tail_size;
     by->parent = node->parent;
@@ -325,56 +346,118 @@ tree_replace(struct tree_node *node, struct tree_node *by)
     tree_touch(by->parent);
     node->parent = node->prev = node->next = NULL;
     node->head_size = node->lead_size = node->key_size = node->tail_size = 0;
+    node->listed = false;
 }
 
 /* --- text ------------------------------------------------------------------------------ */
 
-/*
- * Write (or, with <out> NULL, measure) the value of <node>; a walk along parents and siblings.
- */
-static size_t
+/* Text on its way out: what lies in one piece where it comes from goes out in one piece. */
+struct outlet {
+    char *out;
+    const char *from; /* the piece at hand: not copied yet */
+    const char *to;
+};
+
+static inline void
+outlet_flush(struct outlet *outlet)
+{
+    size_t size = (size_t)(outlet->to - outlet->from);
+    if (size > 0) {
+        memcpy(outlet->out, outlet->from, size);
+        outlet->out += size;
+    }
+}
+
+static inline void
+outlet_put(struct outlet *outlet, const char *data, size_t size)
+{
+    if (size == 0) {
+        return;
+    }
+    if (data != outlet->to) {
+        outlet_flush(outlet);
+        outlet->from = data;
+    }
+    outlet->to = data + size;
+}
+
+/* The comma before <node>, and what it has before its value. */
+static inline void
+outlet_next(struct outlet *outlet, const struct tree_node *node)
+{
+    if (node->listed && node->head - 1 == outlet->to) {
+        outlet->to++;
+    } else {
+        outlet_put(outlet, ",", 1);
+    }
+    outlet_put(outlet, node->head, node->head_size);
+}
+
+/* The value of <top>, along children, siblings and parents; behind what was written. */
+static char *
 value_put(const struct tree_node *top, char *out)
 {
-    size_t size = 0;
+    struct outlet outlet = {.out = out};
     const struct tree_node *node = top;
-#define PUT(from, count)                                                                       \
-    do {                                                                                       \
-        size_t put_count = (count);                                                            \
-        if (out != NULL && put_count > 0) {                                                    \
-            memcpy(out + size, (from), put_count);                                             \
-        }                                                                                      \
-        size += put_count;                                                                     \
-    } while (0)
     for (;;) {
-        if (node != top) {
-            PUT(node->head, node->head_size);
-        }
         if (node->edited) {
-            PUT(node->type == JSON_OBJECT ? "{" : "[", 1);
+            outlet_put(&outlet, node->type == JSON_OBJECT ? "{" : "[", 1);
             if (node->box->first != NULL) {
                 node = node->box->first;
+                outlet_put(&outlet, node->head, node->head_size);
                 continue;
             }
-            PUT(node->box->inner.data, node->box->inner.size);
-            PUT(node->type == JSON_OBJECT ? "}" : "]", 1);
+            outlet_put(&outlet, node->box->inner.data, node->box->inner.size);
+            outlet_put(&outlet, node->type == JSON_OBJECT ? "}" : "]", 1);
         } else {
-            PUT(node->value, node->value_size);
+            outlet_put(&outlet, node->value, node->value_size);
         }
         while (node != top) {
-            PUT(node->tail, node->tail_size);
+            outlet_put(&outlet, node->tail, node->tail_size);
             if (node->next != NULL) {
-                PUT(",", 1);
                 node = node->next;
+                outlet_next(&outlet, node);
                 break;
             }
             node = node->parent;
-            PUT(node->type == JSON_OBJECT ? "}" : "]", 1);
+            outlet_put(&outlet, node->type == JSON_OBJECT ? "}" : "]", 1);
+        }
+        if (node == top) {
+            outlet_flush(&outlet);
+            return outlet.out;
+        }
+    }
+}
+
+static size_t
+value_size(const struct tree_node *top)
+{
+    const struct tree_node *node = top;
+    size_t size = 0;
+    for (;;) {
+        if (!node->edited) {
+            size += node->value_size;
+        } else if (node->box->first == NULL) {
+            size += 2 + node->box->inner.size;
+        } else {
+            size += 1 + node->box->count; /* brackets and commas */
+            node = node->box->first;
+            size += node->head_size;
+            continue;
+        }
+        while (node != top) {
+            size += node->tail_size;
+            if (node->next != NULL) {
+                node = node->next;
+                size += node->head_size;
+                break;
+            }
+            node = node->parent;
         }
         if (node == top) {
             return size;
         }
     }
-#undef PUT
 }
 
 bool
@@ -384,7 +467,7 @@ tree_text(struct tree_node *node, struct arena *arena, struct slice *ret_text)
         *ret_text = slice_make(node->value, node->value_size);
         return true;
     }
-    size_t size = value_put(node, NULL);
+    size_t size = value_size(node);
     char *text = arena_alloc(arena, size);
     if (text == NULL) {
         return false;
@@ -397,7 +480,7 @@ tree_text(struct tree_node *node, struct arena *arena, struct slice *ret_text)
 size_t
 tree_full_size(const struct tree_node *node)
 {
-    return node->head_size + value_put(node, NULL) + node->tail_size;
+    return node->head_size + value_size(node) + node->tail_size;
 }
 
 bool
@@ -411,9 +494,9 @@ tree_full_text(struct tree_node *node, struct arena *arena, struct slice *ret_te
     if (node->head_size > 0) {
         memcpy(text, node->head, node->head_size);
     }
-    size_t value_size = value_put(node, text + node->head_size);
+    char *end = value_put(node, text + node->head_size);
     if (node->tail_size > 0) {
-        memcpy(text + node->head_size + value_size, node->tail, node->tail_size);
+        memcpy(end, node->tail, node->tail_size);
     }
     *ret_text = slice_make(text, size);
     return true;

@@ -40,6 +40,7 @@ struct tree_node {
     uint8_t type; /* enum json_type */
     bool escaped; /* the key holds escapes */
     bool edited;  /* a child, or one below, was changed: write the children, not <value> */
+    bool listed;  /* a comma stands right before <head>, in the text it was parsed from */
 };
 
 struct tree_box {
@@ -50,8 +51,8 @@ struct tree_box {
 };
 
 /*
- * Check <text> and make its root, opened. JSON_OK with *ret_root NULL: no memory (or more than
- * 4 GiB of text).
+ * Check <text> and make its root, opened if it is an object. JSON_OK with *ret_root NULL: no
+ * memory (or more than 4 GiB of text).
  */
 enum json_status tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
                             struct tree_node **ret_root, size_t *ret_offset);

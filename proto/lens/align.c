@@ -3,6 +3,14 @@
 #include "proto/codec/decimal.h"
 
 bool
+align_check(struct run *run, struct tree_node *element, const struct plan_path *path)
+{
+    struct place place;
+    return path->count == 0 || element->type != JSON_OBJECT ||
+           run_resolve(run, element, path, &place);
+}
+
+static bool
 align_key(struct run *run, struct tree_node *element, const struct plan_path *path,
           struct slice *ret_key)
 {
@@ -41,6 +49,24 @@ align_key(struct run *run, struct tree_node *element, const struct plan_path *pa
         key[0] = node->type == JSON_TRUE ? 't' : 'f';
     }
     *ret_key = slice_make(key, size);
+    return true;
+}
+
+/* Names have a type byte of their own: an array may take the place of an object. */
+static bool
+name_key(struct run *run, const struct tree_node *member, struct slice *ret_key)
+{
+    struct slice name;
+    char *key;
+    if (!json_decode(tree_key(member), run->arena, &name) ||
+        (key = arena_alloc(run->arena, name.size + 1)) == NULL) {
+        return run_no_memory(run);
+    }
+    key[0] = 'm';
+    if (name.size > 0) {
+        memcpy(key + 1, name.data, name.size);
+    }
+    *ret_key = slice_make(key, name.size + 1);
     return true;
 }
 
@@ -108,8 +134,8 @@ align_build(struct run *run, struct tree_node *const *elements, size_t count, bo
     for (size_t i = 0; i < count; i++) {
         align.order[i] = (uint32_t)i;
         if (by_name) {
-            if (!json_decode(tree_key(elements[i]), run->arena, &align.identities[i].key)) {
-                return run_no_memory(run);
+            if (!name_key(run, elements[i], &align.identities[i].key)) {
+                return false;
             }
         } else if (!align_key(run, elements[i], path, &align.identities[i].key)) {
             return false;

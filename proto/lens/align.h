@@ -22,9 +22,8 @@ struct align {
     size_t count;
 };
 
-/* The key of one element; false for a duplicate on the way, or without memory. */
-bool align_key(struct run *run, struct tree_node *element, const struct plan_path *path,
-               struct slice *ret_key);
+/* False if a key occurs twice in the element, or without memory. */
+bool align_check(struct run *run, struct tree_node *element, const struct plan_path *path);
 
 /*
  * Identify <count> elements; all members of an object if <by_name>, else by what <path> leads

@@ -106,15 +106,19 @@ element_run(struct run *run, const struct each *each, bool up, size_t index, str
     const struct plan_list *steps = &each->op->steps;
     struct run_frame frame = {
         .up = run->frame, .op = each->op, .element = each->elements[index]};
-    struct slice *before;
-    struct slice *after = arena_calloc(run->arena, steps->count, sizeof(*after));
-    if (after == NULL || !memory_read(in, steps->count, run->arena, &before)) {
+    struct slice *before = NULL;
+    struct slice *after = NULL;
+    if ((in.size > 0 || run->settling) && !memory_read(in, steps->count, run->arena, &before)) {
+        return run_no_memory(run);
+    }
+    if ((run->remember || run->settling) &&
+        (after = arena_calloc(run->arena, steps->count, sizeof(*after))) == NULL) {
         return run_no_memory(run);
     }
     run->frame = &frame;
     bool done = run_list(run, steps, up, each->elements[index], before, after);
     run->frame = frame.up;
-    if ((run->remember || !done) && !run->no_memory &&
+    if (after != NULL && !run->no_memory &&
         !memory_write(after, steps->count, run->arena, out)) {
         return run_no_memory(run);
     }
@@ -178,13 +182,12 @@ op_each(struct run *run, const struct plan_op *op, bool up, struct tree_node *ob
     each.by_name = container->type == JSON_OBJECT;
     for (size_t i = 0; i < each.count; i++) {
         struct run_frame frame = {.up = run->frame, .op = op, .element = each.elements[i]};
-        struct slice key;
         bool good = true;
         run->frame = &frame;
         if (each.elements[i]->type != JSON_OBJECT) {
             good = run_fail(run, LENS_TYPE, NULL, "an element is no object");
         } else if (!each.by_name) {
-            good = align_key(run, each.elements[i], before, &key);
+            good = align_check(run, each.elements[i], before);
         }
         run->frame = frame.up;
         if (!good) {
@@ -204,8 +207,7 @@ op_each(struct run *run, const struct plan_op *op, bool up, struct tree_node *ob
         size_t reached = i;
         if (done && !each.by_name && op->key.count > 0 && !plan_path_same(before, after)) {
             /* The new key must not occur twice, either. */
-            struct slice key;
-            done = align_key(run, each.elements[i], after, &key);
+            done = align_check(run, each.elements[i], after);
             reached = i + 1;
         }
         if (!done) {
@@ -378,10 +380,9 @@ op_filter(struct run *run, const struct plan_op *op, bool up, struct tree_node *
     }
     for (size_t i = 0; i < count; i++) {
         struct run_frame frame = {.up = run->frame, .op = op, .element = elements[i]};
-        struct slice key;
         run->frame = &frame;
         bool good = is_hidden(run, op, elements[i], &hidden[i]) &&
-                    align_key(run, elements[i], &op->key, &key);
+                    align_check(run, elements[i], &op->key);
         if (good && up && hidden[i]) {
             good = run_fail(run, LENS_COLLISION, &op->hide,
                             "an element that the older form must not have");

@@ -482,19 +482,24 @@ bool
 run_list(struct run *run, const struct plan_list *list, bool up, struct tree_node *object,
          const struct slice *in, struct slice *out)
 {
+    const struct slice nothing = {NULL, 0};
     for (size_t done = 0; done < list->count; done++) {
         size_t index = up ? done : list->count - 1 - done;
         const struct plan_op *op = &list->ops[index];
-        out[index] = slice_make(NULL, 0);
+        struct slice entry = nothing;
         run->forget = false;
-        if (!ops[op->kind](run, op, up, object, in[index], &out[index])) {
+        if (!ops[op->kind](run, op, up, object, in == NULL ? nothing : in[index], &entry)) {
             if (run->settling && !run->no_memory) {
                 if (op->kind != PLAN_EACH) {
-                    out[index] = run->forget ? slice_make(NULL, 0) : in[index];
+                    entry = run->forget ? nothing : in[index];
                 }
+                out[index] = entry;
                 list_undo(run, list, up, done, object, in, out);
             }
             return false;
+        }
+        if (out != NULL) {
+            out[index] = entry;
         }
     }
     return true;

@@ -41,7 +41,11 @@ struct run {
     void *context;
 };
 
-/* Run <list> upwards (in order) or downwards (in reverse) over <object>. */
+/*
+ * Run <list> upwards (in order) or downwards (in reverse) over <object>. <in> holds an entry
+ * for every op, NULL: all empty; <out> takes as many, NULL: not wanted (only where nothing is
+ * to be remembered, and not when settling).
+ */
 bool run_list(struct run *run, const struct plan_list *list, bool up, struct tree_node *object,
               const struct slice *in, struct slice *out);
 

@@ -473,6 +473,7 @@ play_file(const char *path, size_t rounds, uint64_t seed)
     } while (size > 0);
     fclose(file);
     assert_int_equal(tree_parse(buffer_slice(&text), 128, &arena, &root, &offset), JSON_OK);
+    assert_true(tree_open(root, &arena));
     for (struct tree_node *entry = tree_first(root); entry != NULL; entry = entry->next) {
         struct world world;
         world_load(&world, entry, &arena);
