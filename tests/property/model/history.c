@@ -357,9 +357,10 @@ check_get_put(struct trial *trial)
     if (value == NULL || trial->big) {
         return true;
     }
-    enum value_style style = value_has_duplicates(value)     ? VALUE_DRESSED
-                             : prng_chance(&trial->prng, 50) ? VALUE_SHUFFLED
-                                                             : VALUE_COMPACT;
+    enum value_style style =
+        value_has_duplicates(value)
+            ? VALUE_DRESSED
+            : (enum value_style)prng_below(&trial->prng, VALUE_SHUFFLED + 1);
     struct lens_record written;
     struct lens_failure failure;
     struct slice text = value_text(&trial->scratch, value, style, &trial->prng);
@@ -1259,7 +1260,10 @@ static enum value_style
 random_style(struct prng *prng)
 {
     size_t roll = prng_below(prng, 10);
-    return roll < 5 ? VALUE_COMPACT : roll < 8 ? VALUE_RAW : VALUE_DRESSED;
+    return roll < 5   ? VALUE_COMPACT
+           : roll < 7 ? VALUE_SPACED
+           : roll < 8 ? VALUE_INDENTED
+                      : VALUE_DRESSED;
 }
 
 /* A document of <version> that mostly every version can read. */
@@ -1327,8 +1331,13 @@ draw_edit(struct story *story, unsigned version, bool identity, struct slice *re
         generate_edit(story->prng, story->arena, story->generated->shapes[version], value,
                       &story->pocket);
     }
+    size_t roll = prng_below(story->prng, 10);
     *ret_body = value_text(story->arena, value,
-                           prng_chance(story->prng, 60) ? VALUE_RAW : VALUE_COMPACT, NULL);
+                           roll < 6   ? VALUE_RAW
+                           : roll < 8 ? VALUE_COMPACT
+                           : roll < 9 ? VALUE_SPACED
+                                      : VALUE_INDENTED,
+                           NULL);
     return true;
 }
 

@@ -877,6 +877,8 @@ run_move(struct run *run, const struct op *op, bool up, struct value *root,
     const struct pointer *to = up ? &op->to : &op->path;
     reason_set reasons = 0;
     if (!is_single(from, root) || !is_single(to, root)) {
+        /* below what is moved the target's names mean nothing yet: do they count? */
+        run->uncertain |= is_single(from, root) && pointer_has_prefix(to, from);
         /* which of several reasons is given is not said */
         return fail(run, REASON(LENS_DUPLICATE) | REASON(LENS_COLLISION) | REASON(LENS_TYPE));
     }

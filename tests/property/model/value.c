@@ -539,9 +539,21 @@ print_string(struct buffer *buffer, struct slice text, enum value_style style,
     buffer_append_char(buffer, '"');
 }
 
-void
-value_print(struct buffer *buffer, const struct value *value, enum value_style style,
-            struct prng *prng)
+/* Where a printer breaks lines: before members, and before the end of a container. */
+static void
+print_break(struct buffer *buffer, enum value_style style, size_t depth)
+{
+    if (style == VALUE_INDENTED) {
+        buffer_append_char(buffer, '\n');
+        for (size_t i = 0; i < depth; i++) {
+            buffer_append_string(buffer, "  ");
+        }
+    }
+}
+
+static void
+print(struct buffer *buffer, const struct value *value, enum value_style style,
+      struct prng *prng, size_t depth)
 {
     static const char *const words[] = {"null", "false", "true"};
     if (style == VALUE_RAW && value->raw.size > 0) {
@@ -576,9 +588,10 @@ value_print(struct buffer *buffer, const struct value *value, enum value_style s
     for (size_t i = 0; i < value->count; i++) {
         const struct member *member = &value->members[(first + i * stride) % value->count];
         if (i > 0) {
-            buffer_append_char(buffer, ',');
+            buffer_append_string(buffer, style == VALUE_SPACED ? ", " : ",");
             print_space(buffer, style, prng);
         }
+        print_break(buffer, style, depth + 1);
         if (object) {
             if (style == VALUE_RAW && member->raw_name.size > 0) {
                 buffer_append_slice(buffer, member->raw_name);
@@ -586,11 +599,22 @@ value_print(struct buffer *buffer, const struct value *value, enum value_style s
                 print_string(buffer, member->name, style, prng);
             }
             print_space(buffer, style, prng);
-            buffer_append_char(buffer, ':');
+            bool spaced = style == VALUE_SPACED || style == VALUE_INDENTED;
+            buffer_append_string(buffer, spaced ? ": " : ":");
             print_space(buffer, style, prng);
         }
-        value_print(buffer, member->value, style, prng);
+        print(buffer, member->value, style, prng, depth + 1);
         print_space(buffer, style, prng);
     }
+    if (value->count > 0) {
+        print_break(buffer, style, depth);
+    }
     buffer_append_char(buffer, object ? '}' : ']');
+}
+
+void
+value_print(struct buffer *buffer, const struct value *value, enum value_style style,
+            struct prng *prng)
+{
+    print(buffer, value, style, prng, 0);
 }

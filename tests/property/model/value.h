@@ -77,12 +77,14 @@ bool value_has_duplicates(const struct value *value); /* anywhere inside */
 
 enum value_style {
     VALUE_COMPACT,
-    VALUE_RAW,     /* source text where known */
-    VALUE_DRESSED, /* odd white space and escapes */
-    VALUE_SHUFFLED /* likewise, and members in another order */
+    VALUE_RAW,      /* source text where known */
+    VALUE_SPACED,   /* ", " and ": ", as Python writes */
+    VALUE_INDENTED, /* a line for each member */
+    VALUE_DRESSED,  /* odd white space and escapes */
+    VALUE_SHUFFLED, /* likewise, and members in another order */
 };
 
-/* <prng> may be NULL for the first two. */
+/* <prng> is needed for the last two only. */
 void value_print(struct buffer *buffer, const struct value *value, enum value_style style,
                  struct prng *prng);
 
