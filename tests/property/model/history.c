@@ -347,6 +347,9 @@ check_get_put(struct trial *trial)
             return violated(trial, LAW_GET_PUT, "%u writes its view back: %d (%s)", k,
                             (int)done, failure.text);
         }
+        if (done != LENS_WRITE_OK) {
+            continue;
+        }
         snprintf(what, sizeof(what), "%u wrote its view back", k);
         if (!views_are(trial, LAW_GET_PUT, &written, trial->views, what)) {
             return false;
@@ -872,7 +875,8 @@ check_arrays(struct trial *trial, const struct written *written)
         const struct value *before = value_get(written->before, name);
         struct slice key;
         if (!frame_keyed_array(trial->frame, name, &key) || !value_is(before, VALUE_ARRAY) ||
-            !value_is(after, VALUE_ARRAY) || !keys_are_unique(before, key) ||
+            !value_is(after, VALUE_ARRAY) || value_name_count(written->before, name) > 1 ||
+            value_name_count(written->after, name) > 1 || !keys_are_unique(before, key) ||
             !keys_are_unique(after, key)) {
             continue;
         }
