@@ -400,8 +400,11 @@ check_model(struct trial *trial)
         }
         count(trial, law);
         trial->tally->compared_fresh += trial->fresh;
+        struct value *view = got->ok ? parse(trial, got->view) : NULL;
+        bool ordered = trial->fresh && reference_knows_order(trial->reference);
         if (got->ok != (model.reasons == 0) ||
-            (got->ok && !value_equal(model.value, parse(trial, got->view)))) {
+            (got->ok && (!value_equal(model.value, view) ||
+                         (ordered && !value_same_order(model.value, view))))) {
             struct slice text = model.reasons != 0 ? SLICE_OF("untranslatable")
                                                    : value_text(&trial->scratch, model.value,
                                                                 VALUE_COMPACT, NULL);

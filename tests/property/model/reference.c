@@ -295,6 +295,36 @@ reference_version_count(const struct reference *reference)
     return reference->version_count;
 }
 
+static bool
+ops_know_order(const struct op *ops, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        switch (ops[i].kind) {
+        case OP_MOVE:
+        case OP_SPLIT:
+        case OP_JOIN:
+        case OP_FILL:
+            return false;
+        default:
+            if (!ops_know_order(ops[i].steps, ops[i].step_count)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool
+reference_knows_order(const struct reference *reference)
+{
+    for (unsigned v = 1; v < reference->version_count; v++) {
+        if (!ops_know_order(reference->steps[v - 1].ops, reference->steps[v - 1].count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 size_t
 reference_identity(const struct reference *reference, unsigned version,
                    struct pointer *ret_pointers)

@@ -51,6 +51,12 @@ struct reference_view {
 struct reference *reference_new(struct arena *arena, const struct value *schema);
 unsigned reference_version_count(const struct reference *reference);
 
+/*
+ * Does the specification say where every op puts what it inserts? Then the members of a fresh
+ * record's views stand in the model's order, too.
+ */
+bool reference_knows_order(const struct reference *reference);
+
 /* Identity members in the form of <version>. */
 size_t reference_identity(const struct reference *reference, unsigned version,
                           struct pointer *ret_pointers);

@@ -214,6 +214,21 @@ value_equal(const struct value *a, const struct value *b)
     }
 }
 
+bool
+value_same_order(const struct value *a, const struct value *b)
+{
+    if (a->count != b->count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        if (!slice_equal(a->members[i].name, b->members[i].name) ||
+            !value_same_order(a->members[i].value, b->members[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void
 skip_space(struct parser *parser)
 {

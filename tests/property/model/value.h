@@ -51,6 +51,9 @@ enum value_parse value_parse(struct arena *arena, struct slice text, size_t dept
 /* Numbers by exact value, strings by code points, objects without order, arrays with order. */
 bool value_equal(const struct value *a, const struct value *b);
 
+/* Do all objects inside name their members in the same order? */
+bool value_same_order(const struct value *a, const struct value *b);
+
 struct value *value_copy(struct arena *arena, const struct value *value);
 
 struct value *value_new(struct arena *arena, enum value_kind kind);
