@@ -622,7 +622,7 @@ write_iso(struct run *run, struct exact time, struct value **ret_value)
     struct exact floor = exact_round(run->arena, time, 0);
     struct exact low = exact_read(run->arena, SLICE_OF("-1e14"));
     if (floor.count + (size_t)(floor.exponent > 0 ? floor.exponent : 0) > low.count + 14) {
-        return fail(run, REASON(LENS_RANGE) | REASON(LENS_TOO_LONG));
+        return fail(run, REASON(LENS_RANGE) | REASON(LENS_TOO_LONG) | REASON(LENS_INEXACT));
     }
     if (time.exponent < -9) {
         run->uncertain = true; /* more digits than are read back */
