@@ -173,6 +173,18 @@ is_argument(const struct request *request, struct slice bytes)
     return false;
 }
 
+/* Was the same wished for before, of a record that has changed meanwhile? */
+static bool
+is_retry(const struct value_state *state, const struct value_wish *wanted)
+{
+    const struct value_wish *wish = state->rounds == 0 ? NULL : state->wishes;
+    while (wish != NULL && !(wish->is_write == wanted->is_write && wish->db == wanted->db &&
+                             slice_equal(wish->key, wanted->key))) {
+        wish = wish->next;
+    }
+    return wish != NULL;
+}
+
 /* Note a wish; false without memory. */
 static bool
 note(struct request *request, struct value_state *state, const struct value_wish *wanted)
@@ -189,6 +201,9 @@ note(struct request *request, struct value_state *state, const struct value_wish
         (wish->is_write && !is_argument(request, wanted->body) &&
          !arena_copy(arena, wanted->body, &wish->body))) {
         return false;
+    }
+    if (is_retry(state, wanted)) {
+        counters_add(request->counters, COUNTER_TRANSLATION_RETRIES, 1);
     }
     wish->next = NULL;
     *(state->last != NULL ? &state->last->next : &state->wishes) = wish;
@@ -269,9 +284,6 @@ value_prepare(struct request *request)
         if (!wish->is_granted) {
             grant(wish, request->arena);
         }
-    }
-    if (state->rounds > 0) {
-        counters_add(request->counters, COUNTER_TRANSLATION_RETRIES, 1);
     }
     state->rounds++;
     state->cursor = NULL;

@@ -27,7 +27,9 @@ load(const char *directory, struct buffer *ret_error)
     struct buffer file;
     bool found;
     buffer_init(&file, 0);
-    buffer_printf(ret_error, "%s/segue-registry: ", directory);
+    char *path = realpath(directory, NULL); /* for people: the server calls it "." */
+    buffer_printf(ret_error, "%s/segue-registry: ", path == NULL ? directory : path);
+    free(path);
     size_t prefix_size = ret_error->size;
     if (!registry_file_read(directory, &file, &found, ret_error)) {
         goto done;
