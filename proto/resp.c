@@ -58,6 +58,30 @@ add_span(struct resp_request *request, size_t offset, size_t size)
 }
 
 /*
+ * One to three digits without a leading zero, then CRLF: nearly every length there is. Returns
+ * the bytes they take, 0 for anything else.
+ */
+static size_t
+parse_short_length(const char *line, size_t available, int64_t *ret_length)
+{
+    if (available < 5 || line[0] < '1' || line[0] > '9') {
+        return 0;
+    }
+    int64_t length = line[0] - '0';
+    for (size_t i = 1; i < 4; i++) {
+        if (line[i] == '\r') {
+            *ret_length = length;
+            return line[i + 1] == '\n' ? i + 2 : 0;
+        }
+        if (line[i] < '0' || line[i] > '9') {
+            return 0;
+        }
+        length = length * 10 + (line[i] - '0');
+    }
+    return 0;
+}
+
+/*
  * A header line "<type><digits>CRLF" at the position. READY moves past it. What is wrong with
  * the number is the caller's business: *ret_valid is false then.
  */
@@ -67,6 +91,12 @@ parse_length(struct resp_request *request, const char *data, size_t size, const 
 {
     const char *line = data + request->position + 1;
     size_t available = size - request->position - 1;
+    size_t taken = parse_short_length(line, available, ret_length);
+    if (taken > 0) {
+        *ret_valid = true;
+        request->position += 1 + taken;
+        return RESP_READY;
+    }
     size_t window = available < RESP_INLINE_SIZE_MAX ? available : RESP_INLINE_SIZE_MAX;
     const char *end = window == 0 ? NULL : memchr(line, '\r', window);
     if (end == NULL) {

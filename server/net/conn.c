@@ -264,7 +264,10 @@ refuse(struct conn *conn, struct reply *reply, const char *error)
 struct parsed {
     size_t size; /* bytes of input */
     size_t argc; /* 0: empty, to be skipped */
-    struct request request;
+    const struct slice *argv;
+    const struct command *command; /* from dispatch_prepare(); NULL: not prepared */
+    struct key *keys;
+    size_t key_count;
 };
 
 /* Requests parsed together, so that the memory their keys lie in is fetched together. */
@@ -274,23 +277,19 @@ struct batch {
     enum resp_result end; /* why it ends here; READY: because it is full */
 };
 
-/* Make the request of what <parser> has found at <data>; false without memory. */
+/* Take what <parser> has found at <data>; false without memory. */
 static bool
-take_parsed(const struct resp_request *parser, const char *data, const struct request *model,
+take_parsed(const struct resp_request *parser, const char *data, struct arena *arena,
             struct parsed *ret_parsed)
 {
-    ret_parsed->size = parser->position;
-    ret_parsed->argc = parser->argc;
-    ret_parsed->request = *model;
-    struct slice *argv = arena_alloc(model->arena, parser->argc * sizeof(*argv));
+    struct slice *argv = arena_alloc(arena, parser->argc * sizeof(*argv));
     if (argv == NULL) {
         return false;
     }
     for (size_t i = 0; i < parser->argc; i++) {
         argv[i] = slice_make(data + parser->spans[i].offset, parser->spans[i].size);
     }
-    ret_parsed->request.argc = parser->argc;
-    ret_parsed->request.argv = argv;
+    *ret_parsed = (struct parsed){.size = parser->position, .argc = parser->argc, .argv = argv};
     return true;
 }
 
@@ -301,7 +300,7 @@ take_parsed(const struct resp_request *parser, const char *data, const struct re
  */
 static void
 parse_batch(struct conn *conn, struct resp_request *parser, char *data, size_t size,
-            const struct request *model, struct batch *batch)
+            struct batch *batch)
 {
     struct resp_limits limits = request_limits(conn);
     size_t used = 0;
@@ -316,7 +315,8 @@ parse_batch(struct conn *conn, struct resp_request *parser, char *data, size_t s
         if (batch->end != RESP_READY) {
             return;
         }
-        if (!take_parsed(parser, data + used, model, &batch->items[batch->count])) {
+        if (!take_parsed(parser, data + used, &conn->worker->arena,
+                         &batch->items[batch->count])) {
             (void)snprintf(parser->error, sizeof(parser->error), "out of memory");
             batch->end = RESP_BAD;
             return;
@@ -327,32 +327,47 @@ parse_batch(struct conn *conn, struct resp_request *parser, char *data, size_t s
     }
 }
 
+/* Make <request> the one that was parsed, with what was found out ahead. */
 static void
-prefetch_batch(struct conn *conn, struct batch *batch)
+load_parsed(struct request *request, const struct parsed *parsed)
+{
+    request->argc = parsed->argc;
+    request->argv = parsed->argv;
+    request->command = parsed->command;
+    request->keys = request->own_keys = parsed->keys;
+    request->key_count = parsed->key_count;
+}
+
+static void
+prefetch_batch(struct request *request, struct batch *batch)
 {
     struct key keys[CONN_BATCH_MAX];
     size_t count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         struct parsed *parsed = &batch->items[i];
-        if (parsed->argc > 0) {
-            dispatch_prepare(&parsed->request);
-            if (parsed->request.key_count > 0) {
-                keys[count++] = parsed->request.keys[0];
-            }
+        if (parsed->argc == 0) {
+            continue;
+        }
+        load_parsed(request, parsed);
+        dispatch_prepare(request);
+        parsed->command = request->command;
+        parsed->keys = request->own_keys;
+        parsed->key_count = request->key_count;
+        if (parsed->key_count > 0) {
+            keys[count++] = parsed->keys[0];
         }
     }
-    keyspace_prefetch(conn->worker->server->keyspace, keys, count);
+    keyspace_prefetch(request->server->keyspace, keys, count);
 }
 
 static void
-run_request(struct conn *conn, struct request *request, int64_t *now_ms)
+run_request(struct conn *conn, struct request *request)
 {
     request->reply->resp = atomic_load_explicit(&conn->session.resp, memory_order_relaxed);
-    request->now_ms = *now_ms;
     dispatch(request);
     conn->is_parked = request->is_parked;
     if (request->command == NULL || (request->command->flags & COMMAND_FAST) == 0) {
-        *now_ms = wall_clock_ms(); /* time may have passed */
+        request->now_ms = wall_clock_ms(); /* time may have passed */
     }
     if (atomic_load_explicit(&conn->session.is_killed, memory_order_relaxed)) {
         conn->session.is_closing = true;
@@ -361,7 +376,7 @@ run_request(struct conn *conn, struct request *request, int64_t *now_ms)
         flush(conn);
         take_output_buffer(conn);
     }
-    if (!conn->is_closed && is_over_output_limit(conn, *now_ms)) {
+    if (!conn->is_closed && is_over_output_limit(conn, request->now_ms)) {
         counters_add(conn->worker->counters, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS, 1);
         conn_close(conn);
     }
@@ -373,7 +388,7 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
 {
     struct worker *worker = conn->worker;
     struct reply reply = {.out = &conn->out};
-    const struct request model = {
+    struct request request = {
         .server = worker->server,
         .session = &conn->session,
         .reply = &reply,
@@ -381,21 +396,23 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         .registry = registry_current(worker->server->registries),
         .counters = worker->counters,
         .worker_index = worker->index,
+        .now_ms = wall_clock_ms(),
     };
-    struct batch batch = {.end = RESP_READY};
-    int64_t now_ms = wall_clock_ms();
+    struct batch batch;
     size_t used = 0;
     uint64_t count = 0;
+    batch.end = RESP_READY;
     take_output_buffer(conn);
     while (used < size && !is_paused(conn) && batch.end == RESP_READY) {
-        parse_batch(conn, parser, data + used, size - used, &model, &batch);
+        parse_batch(conn, parser, data + used, size - used, &batch);
         if (batch.count > 1) {
-            prefetch_batch(conn, &batch);
+            prefetch_batch(&request, &batch);
         }
         size_t done = 0;
         for (; done < batch.count && !is_paused(conn); done++) {
             if (batch.items[done].argc > 0) {
-                run_request(conn, &batch.items[done].request, &now_ms);
+                load_parsed(&request, &batch.items[done]);
+                run_request(conn, &request);
                 count++;
             }
             used += batch.items[done].size;
@@ -409,7 +426,7 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         arena_clear(&worker->arena);
     }
     if (count > 0 && !conn->is_closed) {
-        atomic_store_explicit(&conn->session.active_ms, now_ms, memory_order_relaxed);
+        atomic_store_explicit(&conn->session.active_ms, request.now_ms, memory_order_relaxed);
         atomic_fetch_add_explicit(&conn->session.command_count, count, memory_order_relaxed);
     }
     return used;
