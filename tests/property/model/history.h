@@ -38,6 +38,12 @@ enum history_verdict {
     HISTORY_REFUSED, /* the schema was: nothing to check */
 };
 
+/*
+ * X(enum, name in reports). Beside the specification's own: identity and quarantine (who may
+ * inherit hidden data), idempotence (rebase to its own version, the same bytes again), model (a
+ * fresh record's views against the reference), rollback (the same after any versions' writes),
+ * refused (schemas that are not accepted). "invisible" needs a server, and is not held here.
+ */
 #define LAWS(X)                                                                                \
     X(LAW_SAME_VERSION, "same version")                                                        \
     X(LAW_REBASE, "rebase")                                                                    \
@@ -52,8 +58,8 @@ enum history_verdict {
     X(LAW_HONEST, "honest")                                                                    \
     X(LAW_BOUNDED, "bounded")                                                                  \
     X(LAW_TOTAL, "total")                                                                      \
-    X(LAW_MODEL, "model")       /* a fresh record's views, against the reference */            \
-    X(LAW_ROLLBACK, "rollback") /* the same after other versions wrote, too */                 \
+    X(LAW_MODEL, "model")                                                                      \
+    X(LAW_ROLLBACK, "rollback")                                                                \
     X(LAW_REFUSED, "refused")
 
 enum law {
