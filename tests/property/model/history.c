@@ -399,7 +399,6 @@ check_model(struct trial *trial)
             continue;
         }
         count(trial, law);
-        trial->tally->compared_fresh += trial->fresh;
         struct value *view = got->ok ? parse(trial, got->view) : NULL;
         bool ordered = trial->fresh && reference_knows_order(trial->reference);
         if (got->ok != (model.reasons == 0) ||

@@ -86,7 +86,6 @@ struct tally {
     size_t reasons[LENS_REASON_COUNT];
     size_t quarantined;
     size_t models_uncertain;
-    size_t compared_fresh;
 };
 
 /* Draw events for <generated>; its schema must have been accepted as <lens>. */
