@@ -44,13 +44,12 @@ bound(size_t size, size_t factor, size_t extra)
 
 /* Parse <body>, a document of version <from>. */
 static bool
-walk_parse(struct walk *walk, struct slice body, unsigned from)
+walk_parse(struct walk *walk, struct slice body, unsigned from, unsigned depth_max)
 {
     struct run *run = &walk->run;
     size_t offset = 0;
     run->from = run->to = from;
-    enum json_status status =
-        tree_parse(body, run->schema->limits.depth, run->arena, &walk->root, &offset);
+    enum json_status status = tree_parse(body, depth_max, run->arena, &walk->root, &offset);
     if (status != JSON_OK) {
         run_fail(run, status == JSON_DEEP ? LENS_BUDGET : LENS_SYNTAX, NULL, "");
         snprintf(run->failure->text, LENS_TEXT_SIZE, "%s at byte %zu",
@@ -157,7 +156,7 @@ translate(struct walk *walk, const struct lens_record *record, unsigned to)
     run->text_max = bound(record->body.size, limits->output_factor, limits->output_size);
     run->text_left = bound(run->text_max, LENS_TEXT_FACTOR, 0);
     if (!versions_known(run->schema, record, to, run->failure) ||
-        !walk_parse(walk, record->body, record->version) ||
+        !walk_parse(walk, record->body, record->version, run->schema->limits.depth) ||
         !walk_check_identity(walk, record->version) ||
         !walk_remember(walk, record->complement)) {
         if (run->failure->from == run->failure->to && run->failure->reason != LENS_NO_VERSION) {
@@ -179,32 +178,7 @@ walk_text(struct walk *walk, struct slice *ret_text)
     return tree_full_text(walk->root, run->arena, ret_text) || run_no_memory(run);
 }
 
-/* --- views ----------------------------------------------------------------------------------
- */
-
-bool
-lens_explain(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
-             struct arena *arena, void (*on_note)(void *context, const struct lens_note *note),
-             void *context, struct slice *ret_view, struct lens_failure *ret_failure)
-{
-    struct walk walk = {.run = {.schema = schema,
-                                .arena = arena,
-                                .failure = ret_failure,
-                                .on_note = on_note,
-                                .context = context}};
-    if (record->version == to) {
-        *ret_view = record->body;
-        return true;
-    }
-    return translate(&walk, record, to) && walk_text(&walk, ret_view);
-}
-
-bool
-lens_view(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
-          struct arena *arena, struct slice *ret_view, struct lens_failure *ret_failure)
-{
-    return lens_explain(schema, record, to, arena, NULL, NULL, ret_view, ret_failure);
-}
+/* --- views and rebasing ------------------------------------------------------------------- */
 
 /* A complement must be in proportion to the body. */
 static bool
@@ -239,38 +213,92 @@ lens_rebase(const struct lens_schema *schema, const struct lens_record *record, 
         return run_no_memory(&walk.run);
     }
     if (!within_budget(schema, &rebased, ret_failure)) {
+        ret_failure->from = record->version;
         return false;
     }
     *ret_record = rebased;
     return true;
 }
 
+/*
+ * A view that could not be written back, for want of room for what it hides, is no view. The
+ * ops have said how much that is at most; only if that is too much is it found out.
+ */
+static bool
+may_be_written_back(const struct walk *walk, const struct lens_record *record, unsigned to,
+                    size_t view_size)
+{
+    const struct lens_schema *schema = walk->run.schema;
+    struct lens_record rebased;
+    size_t held_max = walk->run.held_max + record->complement.size +
+                      (size_t)schema->version_count * RUN_ENTRY_SIZE;
+    return held_max <= bound(view_size, schema->limits.complement_factor,
+                             schema->limits.complement_size) ||
+           lens_rebase(schema, record, to, walk->run.arena, &rebased, walk->run.failure);
+}
+
+bool
+lens_explain(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
+             struct arena *arena, void (*on_note)(void *context, const struct lens_note *note),
+             void *context, struct slice *ret_view, struct lens_failure *ret_failure)
+{
+    struct walk walk = {.run = {.schema = schema,
+                                .arena = arena,
+                                .failure = ret_failure,
+                                .on_note = on_note,
+                                .context = context}};
+    struct slice view;
+    if (record->version == to) {
+        *ret_view = record->body;
+        return true;
+    }
+    if (!translate(&walk, record, to) || !walk_text(&walk, &view) ||
+        !may_be_written_back(&walk, record, to, view.size)) {
+        return false;
+    }
+    *ret_view = view;
+    return true;
+}
+
+bool
+lens_view(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
+          struct arena *arena, struct slice *ret_view, struct lens_failure *ret_failure)
+{
+    return lens_explain(schema, record, to, arena, NULL, NULL, ret_view, ret_failure);
+}
+
 /* --- writes ---------------------------------------------------------------------------------
  */
 
 /*
- * Did a write change or remove the value of an identity member? <before> may be no document;
- * <walk> holds the new one, or no root if it is none.
+ * Did a write change or remove the value of an identity member? A body that is no document has
+ * none; one that is deeper than documents may be has them all the same, so here depth is no
+ * matter (and what is too deep to tell counts as changed).
  */
 static bool
-identity_changed(struct walk *walk, struct slice before, unsigned version, bool *ret_changed)
+identity_changed(const struct walk *walk, struct slice before, struct slice after,
+                 unsigned version, bool *ret_changed)
 {
     const struct plan_version *at = &walk->run.schema->versions[version - 1];
     struct walk old = *walk;
+    struct walk new = *walk;
     *ret_changed = false;
-    old.root = NULL;
     if (at->identity_count == 0) {
         return true;
     }
-    if (!walk_parse(&old, before, version)) {
+    if (!walk_parse(&old, before, version, JSON_DEPTH_MAX)) {
+        *ret_changed = old.run.failure->reason == LENS_BUDGET;
         return !old.run.no_memory;
+    }
+    if (!walk_parse(&new, after, version, JSON_DEPTH_MAX)) {
+        *ret_changed = new.run.failure->reason == LENS_BUDGET;
+        new.root = NULL;
     }
     for (size_t i = 0; i < at->identity_count && !*ret_changed; i++) {
         struct place was = {0};
         struct place is = {0};
         if (!run_resolve(&old.run, old.root, &at->identity[i], &was) ||
-            (walk->root != NULL &&
-             !run_resolve(&walk->run, walk->root, &at->identity[i], &is))) {
+            (new.root != NULL && !run_resolve(&new.run, new.root, &at->identity[i], &is))) {
             *ret_changed = true;
         } else if (was.member != NULL) {
             bool equal = false;
@@ -280,11 +308,8 @@ identity_changed(struct walk *walk, struct slice before, unsigned version, bool 
             }
             *ret_changed = !equal;
         }
-        if (old.run.no_memory || walk->run.no_memory) {
-            return false;
-        }
     }
-    return true;
+    return !old.run.no_memory && !new.run.no_memory;
 }
 
 /*
@@ -331,10 +356,11 @@ static bool
 settle(struct walk *walk, struct lens_record *record)
 {
     struct run *run = &walk->run;
-    if (!walk_remember(walk, record->complement)) {
+    bool parsed = walk_parse(walk, record->body, record->version, run->schema->limits.depth);
+    if (run->no_memory || !walk_remember(walk, record->complement)) {
         return false;
     }
-    if (walk->root != NULL && walk_check_identity(walk, record->version)) {
+    if (parsed && walk_check_identity(walk, record->version)) {
         if (!settle_towards(walk, record->version, run->schema->version_count)) {
             return false;
         }
@@ -385,8 +411,7 @@ lens_write(const struct lens_schema *schema, const struct lens_record *old, unsi
                                         .text_max = SIZE_MAX,
                                         .text_left = SIZE_MAX}};
             bool changed;
-            walk_parse(&walk, body, by);
-            if (walk.run.no_memory || !identity_changed(&walk, rebased.body, by, &changed) ||
+            if (!identity_changed(&walk, rebased.body, body, by, &changed) ||
                 (!changed && !settle(&walk, &record))) {
                 fail(ret_failure, LENS_BUDGET, by, by, "out of memory");
                 *ret_record = (struct lens_record){.version = by, .body = body};

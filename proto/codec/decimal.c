@@ -606,21 +606,24 @@ enum decimal_status
 decimal_seconds(struct slice text, int64_t *ret_seconds, uint32_t *ret_billionths)
 {
     struct number number = number_read(text);
+    enum decimal_status status = DECIMAL_OK;
     int64_t seconds = 0;
     uint32_t billionths = 0;
-    if (number.count > 0) {
-        if (number.huge != NULL) {
-            return number.huge_negative ? DECIMAL_INEXACT : DECIMAL_TOO_LONG;
-        }
+    if (number.huge != NULL && !number.huge_negative) {
+        return DECIMAL_TOO_LONG;
+    }
+    if (number.huge != NULL) {
+        status = DECIMAL_INEXACT;
+    } else if (number.count > 0) {
         if (number.power > 18) {
             return DECIMAL_TOO_LONG;
         }
         if ((int64_t)number.count - number.power > 9) {
-            return DECIMAL_INEXACT;
+            status = DECIMAL_INEXACT;
         }
         int64_t place = number.power; /* the next digit stands at place - 1 */
         uint32_t unit = 100000000;
-        for (int64_t i = place; i < 0; i++) {
+        for (int64_t i = place; i < 0 && unit > 0; i++) {
             unit /= 10;
         }
         for (const char *at = number.first; at < number.last; at++) {
@@ -648,5 +651,5 @@ decimal_seconds(struct slice text, int64_t *ret_seconds, uint32_t *ret_billionth
     }
     *ret_seconds = seconds;
     *ret_billionths = billionths;
-    return DECIMAL_OK;
+    return status;
 }

@@ -52,8 +52,9 @@ enum decimal_status decimal_integer(struct slice number, struct arena *arena,
                                     struct slice *ret_number);
 
 /*
- * The number as seconds and billionths (0 to 999,999,999, added). DECIMAL_INEXACT when it needs
- * more than nine fraction digits, DECIMAL_TOO_LONG beyond 18 digits of whole seconds.
+ * The number as seconds and billionths (0 to 999,999,999, added). DECIMAL_TOO_LONG beyond 18
+ * digits of whole seconds; DECIMAL_INEXACT when it needs more than nine fraction digits, which
+ * are cut off then.
  */
 enum decimal_status decimal_seconds(struct slice number, int64_t *ret_seconds,
                                     uint32_t *ret_billionths);

@@ -115,6 +115,8 @@ element_run(struct run *run, const struct each *each, bool up, size_t index, str
         (after = arena_calloc(run->arena, steps->count, sizeof(*after))) == NULL) {
         return run_no_memory(run);
     }
+    run_hold(run, each->by_name ? each->elements[index]->key_size
+                                : each->elements[index]->value_size);
     run->frame = &frame;
     bool done = run_list(run, steps, up, each->elements[index], before, after);
     run->frame = frame.up;
@@ -342,6 +344,8 @@ filter_take(struct run *run, const struct plan_op *op, struct tree_node *const *
             }
             writer_number(&writer, held);
         }
+        run_hold_node(run, elements[i]);
+        run_hold(run, i > 0 ? elements[i - 1]->value_size : 0); /* an identity at most */
         tree_remove(elements[i]);
         if (run->remember &&
             !segment_write(run, &writer, elements[i], (struct slice){NULL, 0})) {

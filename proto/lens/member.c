@@ -39,6 +39,7 @@ op_rename(struct run *run, const struct plan_op *op, bool up, struct tree_node *
         return true;
     }
     struct slice raw = in.size > 0 && key_is_valid(in, name->text) ? in : name->raw;
+    run_hold(run, place.member->key_size);
     if (run->remember && !slice_equal(tree_key(place.member), last_name(from)->raw)) {
         *out = tree_key(place.member);
     }
@@ -56,6 +57,7 @@ take(struct run *run, struct tree_node *member, const struct plan_name *name,
 {
     struct hole hole;
     bool last = member->next == NULL;
+    run_hold_node(run, member);
     if (!run->remember) {
         tree_remove(member);
         return true;
@@ -103,6 +105,7 @@ is_absent(struct slice in)
 static bool
 remember(struct run *run, char what, struct slice *out)
 {
+    run_hold(run, 1);
     static const char marks[] = {0, MEMBER_ABSENT, MEMBER_HELD, MEMBER_FILLED};
     if (run->remember) {
         *out = slice_make(&marks[(size_t)what], 1);

@@ -46,6 +46,9 @@ lift(struct run *run, const struct plan_op *op, const struct plan_path *from,
                             "the object to be replaced holds other members");
         }
     }
+    for (struct tree_node *at = source.member; at != target.member; at = at->parent) {
+        run_hold(run, (size_t)at->head_size + at->tail_size);
+    }
     if (run->remember) {
         /* Each level as a segment around a placeholder, so that one reader serves. */
         struct writer writer = writer_in(run->arena);
@@ -204,6 +207,7 @@ parents_remove(struct run *run, struct tree_node *object, size_t count,
            object->key_size > 0) {
         struct tree_node *parent = object->parent;
         ret_hole->where = HOLE_END;
+        run_hold_node(run, object);
         if (run->remember && object->next != NULL && !hole_of(run, object, ret_hole)) {
             return false;
         }
@@ -288,6 +292,8 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     struct tree_node *member = source.member;
     struct slice key = tree_key(member);
     struct hole hole = {.where = HOLE_END};
+    run_hold(run,
+             (size_t)member->head_size + (member->prev == NULL ? 0 : member->prev->key_size));
     if (run->remember && member->next != NULL && !hole_of(run, member, &hole)) {
         return false;
     }

@@ -242,6 +242,10 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     if (held.key.size > 0 && key_is_valid(held.key, op->parts[anchor].text)) {
         anchor_key = held.key;
     }
+    run_hold_node(run, whole);
+    for (size_t i = 0; i < op->part_count; i++) {
+        run_hold(run, tuple[i].size);
+    }
     if (!run_set_key(run, whole, anchor_key)) {
         return false;
     }
@@ -422,6 +426,13 @@ gather(struct run *run, const struct plan_op *op, struct tree_node *object, stru
          node = node->next) {
         for (size_t i = 0; i < op->part_count; i++) {
             anchor = nodes[i] == node ? i : anchor;
+        }
+    }
+
+    run_hold(run, whole.size);
+    for (size_t i = 0; i < op->part_count; i++) {
+        if (nodes[i] != NULL) {
+            run_hold_node(run, nodes[i]);
         }
     }
 

@@ -86,6 +86,12 @@ run_note(struct run *run, const struct plan_op *op, const char *text)
 
 /* --- the tree, with failures noted ------------------------------------------------------- */
 
+void
+run_hold_node(struct run *run, const struct tree_node *node)
+{
+    run_hold(run, tree_full_size(node) + (node->prev == NULL ? 0 : node->prev->key_size));
+}
+
 bool
 run_spend(struct run *run, size_t size)
 {

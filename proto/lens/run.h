@@ -35,6 +35,7 @@ struct run {
     unsigned to;
     size_t text_max;  /* of the text of any one value */
     size_t text_left; /* that may be put together on the way */
+    size_t held_max;  /* what there would be to remember, at most; kept by every op */
     const struct run_frame *frame;
     struct lens_failure *failure;
     void (*on_note)(void *context, const struct lens_note *note);
@@ -56,6 +57,18 @@ bool run_fail(struct run *run, enum lens_reason reason, const struct plan_path *
               const char *text);
 bool run_no_memory(struct run *run);
 void run_note(struct run *run, const struct plan_op *op, const char *text);
+
+enum { RUN_ENTRY_SIZE = 64 }; /* of an entry, element or segment beside its texts, at most */
+
+/* Note that up to <size> bytes of text are to be remembered. */
+static inline void
+run_hold(struct run *run, size_t size)
+{
+    run->held_max += size + RUN_ENTRY_SIZE;
+}
+
+/* Likewise the segment of <node>, and its neighbour. */
+void run_hold_node(struct run *run, const struct tree_node *node);
 
 /* Note that <size> bytes of text are put together; false beyond the bounds. */
 bool run_spend(struct run *run, size_t size);

@@ -283,16 +283,16 @@ time_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tree_
     char text[TIME_TEXT_SIZE];
     size_t size = 0;
     enum decimal_status status = decimal_seconds(seconds, &point.seconds, &point.billionths);
-    if (status == DECIMAL_INEXACT) {
-        *ret_text = "a time finer than a billionth of a second";
-        return LENS_INEXACT;
-    }
-    if (status == DECIMAL_OK) {
+    if (status != DECIMAL_TOO_LONG) {
         size = time_format(point, text);
     }
     if (size == 0) {
         *ret_text = "outside the years 0000 to 9999";
         return LENS_RANGE;
+    }
+    if (status == DECIMAL_INEXACT) {
+        *ret_text = "a time finer than a billionth of a second";
+        return LENS_INEXACT;
     }
     return enclose(run, "\"", slice_make(text, size), "\"", ret_raw, ret_text);
 }
@@ -430,6 +430,7 @@ op_convert(struct run *run, const struct plan_op *op, bool up, struct tree_node 
     if (fresh->type >= JSON_ARRAY && !run_depth(run, place.object, 0, fresh, &op->path)) {
         return false;
     }
+    run_hold(run, result.size + tree_full_size(node));
     if (run->remember) {
         struct slice original;
         if (!run_text(run, node, &original)) {
