@@ -144,6 +144,7 @@ bool
 server_run(struct config *config, struct buffer *ret_error)
 {
     struct server server = {.config = config, .worker_count = thread_count(config)};
+    ticks_init();
     set_identity(&server);
     raise_descriptor_limit(config);
     bool is_open = open_parts(&server, ret_error);

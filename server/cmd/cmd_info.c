@@ -369,6 +369,10 @@ append_segue(struct request *request, struct buffer *out)
     append_number(out, "segue_quarantine_dropped", quarantine.dropped);
     append_config(out, request->server->config, "segue_quarantine_max_bytes",
                   CONFIG_QUARANTINE_MAX_BYTES);
+    append_number(out, "segue_longest_lock_hold_us",
+                  statistics_longest_us(request->server, LONGEST_LOCK_HOLD));
+    append_number(out, "segue_longest_turn_us",
+                  statistics_longest_us(request->server, LONGEST_TURN));
     append_number(out, "segue_protocol_errors", counter_of(request, COUNTER_PROTOCOL_ERRORS));
 }
 

@@ -59,9 +59,27 @@ statistics_keyspace(const struct server *server, struct keyspace_stats *ret_stat
     ret_stats->misses -= atomic_load_explicit(&misses_noted, memory_order_relaxed);
 }
 
+uint64_t
+statistics_longest_us(const struct server *server, enum longest_what what)
+{
+    uint64_t longest = 0;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        uint64_t ticks = atomic_load_explicit(&server->counters[i].longest.ticks[what],
+                                              memory_order_relaxed);
+        longest = ticks > longest ? ticks : longest;
+    }
+    return ticks_to_us(longest);
+}
+
 void
 statistics_reset(struct server *server)
 {
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        for (int what = 0; what < LONGEST_COUNT; what++) {
+            atomic_store_explicit(&server->counters[i].longest.ticks[what], 0,
+                                  memory_order_relaxed);
+        }
+    }
     for (int i = 0; i < COUNTER_COUNT; i++) {
         atomic_store_explicit(&counters_noted[i], sum_counter(server, (enum counter)i),
                               memory_order_relaxed);

@@ -6,6 +6,8 @@
 #ifndef SERVER_CORE_COUNTERS_H
 #define SERVER_CORE_COUNTERS_H
 
+#include "server/core/longest.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +21,7 @@ enum counter {
 
 struct counters {
     _Alignas(64) _Atomic uint64_t values[COUNTER_COUNT];
+    struct longest longest;
 };
 
 /* Only by the worker that owns the set: no read-modify-write instruction needed. */

@@ -533,6 +533,7 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
     if (size == 0) {
         return;
     }
+    worker_begin_turn(worker);
     if (size < 0) {
         if (size == UV_ENOBUFS) {
             counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);

@@ -68,6 +68,7 @@ stop_when_done(struct worker *worker)
     }
     if (worker->conns == NULL) {
         uv_close((uv_handle_t *)&worker->timer, NULL);
+        uv_close((uv_handle_t *)&worker->prepare, NULL);
         uv_stop(&worker->loop.uv);
     }
 }
@@ -80,6 +81,17 @@ on_timer(uv_timer_t *timer)
         stop_when_done(worker);
     } else if (config_number(worker->server->config, CONFIG_TIMEOUT) > 0) {
         for_each_conn(worker, close_idle);
+    }
+}
+
+static void
+on_prepare(uv_prepare_t *prepare)
+{
+    struct worker *worker = prepare->data;
+    if (worker->turn_ticks != 0) {
+        longest_note(&worker->counters->longest, LONGEST_TURN,
+                     ticks_now() - worker->turn_ticks);
+        worker->turn_ticks = 0;
     }
 }
 
@@ -113,6 +125,9 @@ worker_start(struct worker *worker, struct server *server, unsigned index)
     CHECK(uv_timer_init(&worker->loop.uv, &worker->timer) == 0);
     worker->timer.data = worker;
     (void)uv_timer_start(&worker->timer, on_timer, WORKER_TIMER_MS, WORKER_TIMER_MS);
+    CHECK(uv_prepare_init(&worker->loop.uv, &worker->prepare) == 0);
+    worker->prepare.data = worker;
+    CHECK(uv_prepare_start(&worker->prepare, on_prepare) == 0);
     return pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
 }
 

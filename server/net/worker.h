@@ -21,6 +21,8 @@ struct worker {
     unsigned index;
     pthread_t thread;
     uv_timer_t timer;
+    uv_prepare_t prepare; /* before each wait: the end of a turn */
+    uint64_t turn_ticks;  /* when this turn began to do something; 0: not yet */
     struct counters *counters;
     struct directory *directory;
     struct arena arena;              /* of the request being run */
@@ -43,6 +45,15 @@ void worker_join(struct worker *worker);
 
 /* Hand over an accepted socket (copied). */
 void worker_post_accepted(struct worker *worker, const struct conn_accepted *accepted);
+
+/* Something is being done in this turn of the loop: its time counts from the first call. */
+static inline void
+worker_begin_turn(struct worker *worker)
+{
+    if (worker->turn_ticks == 0) {
+        worker->turn_ticks = ticks_now();
+    }
+}
 
 /* Connections it has or is about to have. */
 uint64_t worker_load(const struct worker *worker);
