@@ -29,6 +29,7 @@ sources   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 objects   = $(patsubst %.c,$(OUT)/%.o,$(1))
 PROTO    := $(call objects,$(call sources,proto))
 SERVER   := $(call objects,$(filter-out server/main.c,$(call sources,server)))
+BENCH    := $(call objects,$(filter-out bench/main.c,$(call sources,bench)))
 UNIT     := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(call sources,tests/unit))
 MODEL    := $(call objects,$(call sources,tests/property/model))
 PROPERTY := $(patsubst tests/property/%.c,$(OUT)/property/%,$(wildcard tests/property/*.c))
@@ -40,8 +41,8 @@ SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h
 .PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo bench \
         format lint compdb cover install clean help
 
-all: $(OUT)/segue-server ## build the server (after `make deps`)
-	@mkdir -p build; [ $(MODE) != plain ] || ln -sf plain/segue-server build/segue-server
+all: $(OUT)/segue-server $(OUT)/segue-bench ## build the server and the load generator (after `make deps`)
+	@mkdir -p build; [ $(MODE) != plain ] || ln -sf plain/segue-server plain/segue-bench build
 
 LINK      = $(call say,LINK) $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@
 say       = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
@@ -57,10 +58,16 @@ $(OUT)/libproto.a: $(PROTO)
 $(OUT)/libserver.a: $(SERVER)
 	$(call say,AR) rm -f $@; $(AR) rcs $@ $^
 
+$(OUT)/libbench.a: $(BENCH)
+	$(call say,AR) rm -f $@; $(AR) rcs $@ $^
+
+$(OUT)/segue-bench: $(OUT)/bench/main.o $(OUT)/libbench.a $(OUT)/libproto.a
+	$(LINK) $^ $(LDLIBS)
+
 $(OUT)/segue-server: $(OUT)/server/main.o $(OUT)/libserver.a $(OUT)/libproto.a
 	$(LINK) $^ $(LDLIBS)
 
-$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libserver.a $(OUT)/libproto.a
+$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libbench.a $(OUT)/libserver.a $(OUT)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) $^ -lcmocka $(LDLIBS)
 
