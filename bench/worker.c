@@ -211,8 +211,12 @@ on_pace(uv_poll_t *poll, int status, int events)
         return;
     }
     uint64_t first = worker->paced;
-    uint64_t now_ns = uv_hrtime();
-    for (; paced_ns(worker, worker->paced) <= now_ns; worker->paced++) {
+    uint64_t until_ns = uv_hrtime();
+    if (worker->run->limit_ns > 0 &&
+        until_ns >= worker->run->start_ns + worker->run->limit_ns) {
+        until_ns = worker->run->start_ns + worker->run->limit_ns - 1;
+    }
+    for (; paced_ns(worker, worker->paced) <= until_ns; worker->paced++) {
         worker->clients[worker->paced % worker->client_count].due++;
     }
     uint64_t count = worker->paced - first;
