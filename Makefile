@@ -38,7 +38,7 @@ REPLAYS  := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/replay/%,$(wildcard tests/fuzz
 SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 .DEFAULT_GOAL := all
-.PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo bench \
+.PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo cpu bench \
         format lint compdb cover install clean help
 
 all: $(OUT)/segue-server $(OUT)/segue-bench ## build the server and the load generator (after `make deps`)
@@ -127,6 +127,10 @@ fuzz: ## fuzz targets under libFuzzer and sanitizers (clang): FUZZ_SECONDS=60 ea
 clients: deps-test ## real clients and frameworks against the server
 	@$(MAKE) --no-print-directory all
 	tests/clients/run $(OUT)/segue-server
+
+cpu: deps-test ## CPU per request beside redis-server, at most 0.7 of it
+	@$(MAKE) --no-print-directory all
+	@bench/cpu --server $(OUT)/segue-server --rounds 3 --requests 600000
 
 demo: deps-test ## a rolling upgrade and a rollback of a small shop, beside redis-server
 	@$(MAKE) --no-print-directory all
