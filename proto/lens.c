@@ -271,7 +271,8 @@ lens_view(const struct lens_schema *schema, const struct lens_record *record, un
  */
 
 /*
- * Did a write change or remove the value of an identity member? A body that is no document has
+ * Did a write change or remove the value of an identity member? <walk> has parsed the new body,
+ * or has no root. A body that is no document has
  * none; one that is deeper than documents may be has them all the same, so here depth is no
  * matter (and what is too deep to tell counts as changed).
  */
@@ -290,7 +291,7 @@ identity_changed(const struct walk *walk, struct slice before, struct slice afte
         *ret_changed = old.run.failure->reason == LENS_BUDGET;
         return !old.run.no_memory;
     }
-    if (!walk_parse(&new, after, version, JSON_DEPTH_MAX)) {
+    if (new.root == NULL && !walk_parse(&new, after, version, JSON_DEPTH_MAX)) {
         *ret_changed = new.run.failure->reason == LENS_BUDGET;
         new.root = NULL;
     }
@@ -351,7 +352,8 @@ settle_towards(struct walk *walk, unsigned version, unsigned to)
     return !run->no_memory;
 }
 
-/* Drop from the complement of <record> what its body no longer holds. */
+/* Drop from the complement of <record> what its body, which <walk> has parsed, no longer holds.
+ */
 static bool
 settle(struct walk *walk, struct lens_record *record)
 {
@@ -411,7 +413,9 @@ lens_write(const struct lens_schema *schema, const struct lens_record *old, unsi
                                         .text_max = SIZE_MAX,
                                         .text_left = SIZE_MAX}};
             bool changed;
-            if (!identity_changed(&walk, rebased.body, body, by, &changed) ||
+            walk_parse(&walk, body, by, schema->limits.depth);
+            if (walk.run.no_memory ||
+                !identity_changed(&walk, rebased.body, body, by, &changed) ||
                 (!changed && !settle(&walk, &record))) {
                 fail(ret_failure, LENS_BUDGET, by, by, "out of memory");
                 *ret_record = (struct lens_record){.version = by, .body = body};

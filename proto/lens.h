@@ -1,19 +1,20 @@
 /*
- * lens - versioned documents: a checked schema, and what readers and writers of its versions get.
+ * lens - versioned documents: a checked schema, and what readers and writers of its versions
+ * get.
  *
- * A schema document (JSON) becomes a `struct lens_schema`: immutable, with one compiled plan per
- * (from, to). A record is a body as its writer sent it, the writer's version, and the complement:
- * what other versions have and the body cannot show. lens_view() shows a record to another
- * version, lens_write() replaces its body without losing what the writer cannot see.
+ * A schema document (JSON) becomes a `struct lens_schema`: immutable, with one compiled plan
+ * per (from, to). A record is a body as its writer sent it, the writer's version, and the
+ * complement: what other versions have and the body cannot show. lens_view() shows a record to
+ * another version, lens_write() replaces its body without losing what the writer cannot see.
  *
  * The translation is a symmetric lens with complement (Hofmann, Pierce, Wagner: Symmetric
  * Lenses, POPL 2011); arrays are aligned by key (Barbosa et al.: Matching Lenses, ICFP 2010).
  *
  * Thread:   a schema is immutable and may be shared; arenas belong to the caller.
- * Errors:   what a document or schema can make false is reported, never checked. Without memory,
- *           or past a budget, an operation fails with LENS_BUDGET.
- * Borrowed: results lie in the caller's arena or in the record passed in.
- * Bounded:  depth, steps, output and complement as the schema's limits say; no recursion on input.
+ * Errors:   what a document or schema can make false is reported, never checked. Without
+ * memory, or past a budget, an operation fails with LENS_BUDGET. Borrowed: results lie in the
+ * caller's arena or in the record passed in. Bounded:  depth, steps, output and complement as
+ * the schema's limits say; no recursion on input.
  */
 #ifndef PROTO_LENS_H
 #define PROTO_LENS_H
@@ -29,7 +30,8 @@ enum lens_outcome {
     LENS_OUTCOME_RAW,   /* reads get the stored bytes */
 };
 
-/* Why a view cannot be made, or a schema is refused: X(enum, name as in replies and counters). */
+/* Why a view cannot be made, or a schema is refused: X(enum, name as in replies and counters).
+ */
 #define LENS_REASONS(X)                                                                        \
     X(LENS_OK, "ok")                                                                           \
     X(LENS_SYNTAX, "syntax")         /* the body is no document of its codec */                \
@@ -100,7 +102,7 @@ size_t lens_schema_key_count(const struct lens_schema *schema); /* patterns in "
 struct slice lens_schema_key(const struct lens_schema *schema, size_t index);
 size_t lens_schema_except_count(const struct lens_schema *schema);
 struct slice lens_schema_except(const struct lens_schema *schema, size_t index);
-int lens_schema_db(const struct lens_schema *schema);               /* -1: any */
+int lens_schema_db(const struct lens_schema *schema);                 /* -1: any */
 unsigned lens_schema_version_count(const struct lens_schema *schema); /* versions 1..count */
 unsigned lens_schema_default_version(const struct lens_schema *schema);
 enum lens_outcome lens_schema_outcome(const struct lens_schema *schema);
@@ -110,8 +112,9 @@ bool lens_schema_strict(const struct lens_schema *schema);
 bool lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body);
 
 /*
- * What a reader of version <to> gets. The body itself when <to> is the record's version, without
- * looking at it. False with *ret_failure set (ret_view untouched) when no view can be made.
+ * What a reader of version <to> gets. The body itself when <to> is the record's version,
+ * without looking at it. False with *ret_failure set (ret_view untouched) when no view can be
+ * made.
  */
 bool lens_view(const struct lens_schema *schema, const struct lens_record *record, unsigned to,
                struct arena *arena, struct slice *ret_view, struct lens_failure *ret_failure);
@@ -124,7 +127,7 @@ bool lens_rebase(const struct lens_schema *schema, const struct lens_record *rec
 enum lens_write {
     LENS_WRITE_OK,         /* ret_record is what to store */
     LENS_WRITE_QUARANTINE, /* likewise, but <old> could not be rebased: keep it aside;
-                              *ret_failure says why */
+                            *ret_failure says why */
     LENS_WRITE_REFUSED,    /* strict schema, and <body> is no document; *ret_failure says why */
 };
 
@@ -146,8 +149,8 @@ struct lens_note {
 };
 
 /*
- * Like lens_view(), calling <on_note> for every op that ran; for people, not for speed. Notes of
- * steps that ran before a failure are reported, too.
+ * Like lens_view(), calling <on_note> for every op that ran; for people, not for speed. Notes
+ * of steps that ran before a failure are reported, too.
  */
 bool lens_explain(const struct lens_schema *schema, const struct lens_record *record,
                   unsigned to, struct arena *arena,

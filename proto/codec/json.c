@@ -224,7 +224,7 @@ static const char *
 value_check(const char *at, const char *end, unsigned depth_max, enum json_status *ret_status,
             const char **ret_at)
 {
-    uint64_t outer[JSON_DEPTH_MAX / 64];
+    uint64_t outer[JSON_DEPTH_MAX / 64]; /* written before it is read */
     uint64_t open = 0;
     unsigned depth = 0;
     bool escaped = false;
@@ -391,50 +391,56 @@ walk_fail(struct json_walk *walk, enum json_status status, const char *at)
 }
 
 bool
-json_walk_next(struct json_walk *walk, struct json_item *ret_item)
+json_walk_next(struct json_walk *walk, struct json_item *item)
 {
-    const char *end = walk->end;
+    const char *const end = walk->end;
     const char *at = walk->at;
     const char close = walk->object ? '}' : ']';
     const bool checked = walk->depth_max != 0;
-    struct json_item item = {.start = at};
 
     /* Behind an item stand its comma or the end of the container. */
+    item->start = at;
     if (!walk->first) {
         if (at == end) {
             return walk_fail(walk, JSON_BAD, at);
         }
-        if (*at == close) {
-            walk->at = at + 1;
-            return false;
-        }
         if (*at != ',') {
-            return walk_fail(walk, JSON_BAD, at);
+            walk->at = at + 1;
+            return *at == close ? false : walk_fail(walk, JSON_BAD, at);
         }
-        item.start = ++at;
+        item->start = ++at;
     }
     at = skip_space(at, end);
     if (at == end) {
         return walk_fail(walk, JSON_BAD, at);
     }
-    if (walk->first && *at == close) {
-        walk->at = at + 1;
-        return false;
+    if (walk->first) {
+        if (*at == close) {
+            walk->at = at + 1;
+            return false;
+        }
+        walk->first = false;
     }
-    walk->first = false;
 
-    item.key = item.colon = at;
+    item->key = item->colon = at;
+    item->escaped = false;
     if (walk->object) {
         const char *where = at;
         if (*at != '"') {
             return walk_fail(walk, JSON_BAD, at);
         }
-        at = checked ? string_check(at + 1, end, &item.escaped, &where)
-                     : string_skip(at + 1, end, &item.escaped);
-        if (at == NULL) {
-            return walk_fail(walk, JSON_BAD, where);
+        at = scan_string(at + 1, end);
+        if (at < end && *at == '"') {
+            at++;
+        } else if (checked) {
+            at = string_check_rest(at, end, &item->escaped, &where);
+            if (at == NULL) {
+                return walk_fail(walk, JSON_BAD, where);
+            }
+        } else {
+            at = string_skip(at, end, &item->escaped);
         }
-        item.colon = at;
+        item->colon = at;
         at = skip_space(at, end);
         if (at == end || *at != ':') {
             return walk_fail(walk, JSON_BAD, at);
@@ -444,29 +450,21 @@ json_walk_next(struct json_walk *walk, struct json_item *ret_item)
             return walk_fail(walk, JSON_BAD, at);
         }
     }
-    item.value = at;
-    if (checked) {
-        const char *where = at;
-        enum json_status status;
-        if (*at == '{' || *at == '[') {
-            at = value_check(at, end, walk->depth_max - 1, &status, &where);
-        } else if (*at == '"') {
-            bool escaped = false;
-            status = JSON_BAD;
-            at = string_check(at + 1, end, &escaped, &where);
-        } else {
-            status = JSON_BAD;
-            at = scalar_check(at, end);
-        }
+    item->value = at;
+    if (!checked) {
+        at = value_skip(at, end);
+    } else if (*at == '"' && (at = scan_string(at + 1, end)) < end && *at == '"') {
+        at++;
+    } else {
+        const char *where = item->value;
+        enum json_status status = JSON_BAD;
+        at = value_check(item->value, end, walk->depth_max - 1, &status, &where);
         if (at == NULL) {
             return walk_fail(walk, status, where);
         }
-    } else {
-        at = value_skip(at, end);
     }
-    item.trail = at;
-    item.end = walk->at = skip_space(at, end);
-    *ret_item = item;
+    item->trail = at;
+    item->end = walk->at = skip_space(at, end);
     return true;
 }
 

@@ -94,10 +94,10 @@ void json_walk_init(struct json_walk *walk, const char *text, const char *end,
                     unsigned depth_max);
 
 /*
- * The next child; false at the end of the container (walk->at then stands behind its bracket)
- * and at an error (walk->status, walk->at: where).
+ * The next child, into <item>; false at the end of the container (walk->at then stands behind
+ * its bracket) and at an error (walk->status, walk->at: where).
  */
-bool json_walk_next(struct json_walk *walk, struct json_item *ret_item);
+bool json_walk_next(struct json_walk *walk, struct json_item *item);
 
 static inline bool
 json_is_space(char byte)

@@ -18,22 +18,6 @@ box_new(struct arena *arena)
     return arena_calloc(arena, 1, sizeof(struct tree_box));
 }
 
-static void
-box_append(struct tree_node *parent, struct tree_node *node)
-{
-    struct tree_box *box = parent->box;
-    node->parent = parent;
-    node->prev = box->last;
-    node->next = NULL;
-    if (box->last == NULL) {
-        box->first = node;
-    } else {
-        box->last->next = node;
-    }
-    box->last = node;
-    box->count++;
-}
-
 /* Children of <node> from a walk that has been set up over its text. */
 static bool
 node_fill(struct tree_node *node, struct json_walk *walk, size_t chunk_size,
@@ -42,9 +26,12 @@ node_fill(struct tree_node *node, struct json_walk *walk, size_t chunk_size,
     struct json_item item;
     struct tree_node *chunk = NULL;
     size_t chunk_used = 0; /* of the nodes allocated at once */
+    struct tree_node *last = NULL;
+    size_t count = 0;
     if ((node->box = box_new(arena)) == NULL) {
         return false;
     }
+    struct tree_node **link = &node->box->first;
     while (json_walk_next(walk, &item)) {
         if (chunk == NULL || chunk_used == chunk_size) {
             chunk_size = chunk_size < TREE_CHUNK_MAX ? chunk_size * 2 : chunk_size;
@@ -55,22 +42,30 @@ node_fill(struct tree_node *node, struct json_walk *walk, size_t chunk_size,
             }
         }
         struct tree_node *child = &chunk[chunk_used++];
-        *child = (struct tree_node){
-            .head = item.start,
-            .value = item.value,
-            .tail = item.trail,
-            .lead_size = (uint32_t)(item.key - item.start),
-            .key_size = (uint32_t)(item.colon - item.key),
-            .head_size = (uint32_t)(item.value - item.start),
-            .value_size = (uint32_t)(item.trail - item.value),
-            .tail_size = (uint32_t)(item.end - item.trail),
-            .type = (uint8_t)json_type_of(*item.value),
-            .escaped = item.escaped,
-            .listed = node->box->count > 0,
-        };
-        box_append(node, child);
+        child->parent = node;
+        child->box = NULL;
+        child->head = item.start;
+        child->value = item.value;
+        child->tail = item.trail;
+        child->lead_size = (uint32_t)(item.key - item.start);
+        child->key_size = (uint32_t)(item.colon - item.key);
+        child->head_size = (uint32_t)(item.value - item.start);
+        child->value_size = (uint32_t)(item.trail - item.value);
+        child->tail_size = (uint32_t)(item.end - item.trail);
+        child->type = (uint8_t)json_type_of(*item.value);
+        child->escaped = item.escaped;
+        child->edited = false;
+        child->listed = last != NULL;
+        child->prev = last;
+        *link = child;
+        link = &child->next;
+        last = child;
+        count++;
     }
-    if (node->box->count == 0 && walk->status == JSON_OK) {
+    *link = NULL;
+    node->box->last = last;
+    node->box->count = count;
+    if (count == 0 && walk->status == JSON_OK) {
         node->box->inner = slice_make(walk->inner, (size_t)(walk->at - 1 - walk->inner));
     }
     return true;

@@ -87,7 +87,6 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
      const struct plan_path *to, struct tree_node *object, struct slice in)
 {
     struct place source;
-    struct place target;
     size_t levels = to->count - from->count;
     if (!run_resolve(run, object, from, &source)) {
         return false;
@@ -95,7 +94,6 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
     if (source.member == NULL) {
         return true;
     }
-    (void)target;
     if (!run_depth(run, source.object, levels, source.member, from)) {
         return false;
     }

@@ -14,8 +14,7 @@ enum { PARTS_SHADOW = 1, PARTS_KEY = 2, PARTS_ANCHOR = 4, PARTS_LAYOUT = 8 };
 
 enum { LAYOUT_USUAL, LAYOUT_HELD };
 
-/* All parts of one op: raw text, NULL data for an absent one. */
-typedef struct slice parts[PLAN_PARTS_MAX];
+/* A tuple is all parts of one op: raw text, NULL data for an absent one. */
 
 static const struct plan_name *
 whole_name(const struct plan_op *op)
@@ -35,7 +34,7 @@ part_fail(struct run *run, const struct plan_op *op, enum lens_reason reason, co
 struct held {
     bool shadow;
     struct slice whole; /* of the shadow */
-    parts parts;
+    struct slice parts[PLAN_PARTS_MAX];
     struct slice key;
     bool has_anchor;
     uint64_t anchor;
@@ -196,7 +195,7 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     const struct plan_name *name = whole_name(op);
     struct place place;
     struct held held;
-    parts tuple;
+    struct slice tuple[PLAN_PARTS_MAX];
     bool same = false;
     if (!run_resolve(run, object, &op->path, &place)) {
         return false;
@@ -374,7 +373,7 @@ gather(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     struct place place;
     struct held held;
     struct slice whole;
-    parts tuple;
+    struct slice tuple[PLAN_PARTS_MAX];
     size_t count = 0;
     bool same;
     bool among = false; /* the whole has the name of a part */
@@ -485,7 +484,7 @@ gather(struct run *run, const struct plan_op *op, struct tree_node *object, stru
         return true;
     }
 
-    parts back;
+    struct slice back[PLAN_PARTS_MAX];
     if (!split_fresh(run, op, whole, back)) {
         return false;
     }

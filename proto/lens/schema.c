@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -328,11 +329,16 @@ read_document(struct reader *reader, struct tree_node *root, struct lens_schema 
 
 /* --- the schema --------------------------------------------------------------------------- */
 
-static void
-problem_set(struct lens_problem *problem, const char *text)
+/* False, for `return problem_set(…)`. */
+static bool __attribute__((format(printf, 3, 4)))
+problem_set(struct lens_problem *problem, const char *path, const char *format, ...)
 {
-    problem->path[0] = '\0';
-    strcpy(problem->text, text);
+    va_list arguments;
+    snprintf(problem->path, sizeof(problem->path), "%s", path);
+    va_start(arguments, format);
+    vsnprintf(problem->text, sizeof(problem->text), format, arguments);
+    va_end(arguments);
+    return false;
 }
 
 struct lens_schema *
@@ -342,7 +348,7 @@ lens_schema_new(struct slice json, struct lens_problem *ret_problem)
     struct tree_node *root;
     size_t offset = 0;
     if (schema == NULL) {
-        problem_set(ret_problem, "out of memory");
+        problem_set(ret_problem, "", "out of memory");
         return NULL;
     }
     arena_init(&schema->arena, 0);
@@ -359,17 +365,17 @@ lens_schema_new(struct slice json, struct lens_problem *ret_problem)
         .complement_size = 64 * 1024,
     };
     if (!arena_copy(&schema->arena, json, &schema->json)) {
-        problem_set(ret_problem, "out of memory");
+        problem_set(ret_problem, "", "out of memory");
         goto fail;
     }
     enum json_status status = tree_parse(schema->json, 128, &schema->arena, &root, &offset);
     if (status != JSON_OK || root == NULL) {
-        problem_set(ret_problem, status == JSON_OK     ? "out of memory"
-                                 : status == JSON_DEEP ? "nested too deep"
-                                                       : "not a JSON document");
-        if (status != JSON_OK) {
-            size_t size = strlen(ret_problem->text);
-            snprintf(ret_problem->text + size, LENS_TEXT_SIZE - size, " at byte %zu", offset);
+        if (status == JSON_OK) {
+            problem_set(ret_problem, "", "out of memory");
+        } else {
+            problem_set(ret_problem, "", "%s at byte %zu",
+                        status == JSON_DEEP ? "nested too deep" : "not a JSON document",
+                        offset);
         }
         goto fail;
     }
@@ -396,28 +402,24 @@ bool
 lens_schema_may_follow(const struct lens_schema *old, const struct lens_schema *next,
                        struct lens_problem *ret_problem)
 {
+    char path[32];
     if (!slice_equal(old->name, next->name)) {
-        strcpy(ret_problem->path, "/schema");
-        strcpy(ret_problem->text, "the name of a published schema cannot change");
-        return false;
+        return problem_set(ret_problem, "/schema",
+                           "the name of a published schema cannot change");
     }
     if (!slice_equal(old->identity, next->identity)) {
-        strcpy(ret_problem->path, "/identity");
-        strcpy(ret_problem->text, "the identity of a published schema cannot change");
-        return false;
+        return problem_set(ret_problem, "/identity",
+                           "the identity of a published schema cannot change");
     }
     for (unsigned i = 0; i < old->version_count; i++) {
         if (i >= next->version_count) {
-            strcpy(ret_problem->path, "/versions");
-            snprintf(ret_problem->text, LENS_TEXT_SIZE, "published version %u is missing",
-                     i + 1);
-            return false;
+            return problem_set(ret_problem, "/versions", "published version %u is missing",
+                               i + 1);
         }
         if (!slice_equal(old->versions[i].steps, next->versions[i].steps)) {
-            snprintf(ret_problem->path, LENS_PATH_SIZE, "/versions/%u/steps", i);
-            snprintf(ret_problem->text, LENS_TEXT_SIZE,
-                     "the steps of published version %u cannot change", i + 1);
-            return false;
+            snprintf(path, sizeof(path), "/versions/%u/steps", i);
+            return problem_set(ret_problem, path,
+                               "the steps of published version %u cannot change", i + 1);
         }
     }
     return true;
