@@ -4,6 +4,7 @@
 #include "server/cmd/directory.h"
 #include "server/cmd/dispatch.h"
 #include "server/cmd/transaction.h"
+#include "server/net/batch.h"
 #include "server/net/worker.h"
 #include "server/schema/bindings.h"
 #include "server/schema/registry.h"
@@ -14,7 +15,6 @@
 #include <unistd.h>
 
 enum {
-    CONN_BATCH_MAX = 16,
     CONN_ARGC_MAX_UNAUTHENTICATED = 10,
     CONN_BULK_MAX_UNAUTHENTICATED = 16 * 1024,
     CONN_FLUSH_SIZE = 256 * 1024,    /* write in the middle of a batch from here on */
@@ -260,106 +260,6 @@ refuse(struct conn *conn, struct reply *reply, const char *error)
     conn->session.is_closing = true;
 }
 
-/* A request that was parsed ahead. */
-struct parsed {
-    size_t size; /* bytes of input */
-    size_t argc; /* 0: empty, to be skipped */
-    const struct slice *argv;
-    const struct command *command; /* from dispatch_prepare(); NULL: not prepared */
-    struct key *keys;
-    size_t key_count;
-};
-
-/* Requests parsed together, so that the memory their keys lie in is fetched together. */
-struct batch {
-    struct parsed items[CONN_BATCH_MAX];
-    size_t count;
-    enum resp_result end; /* why it ends here; READY: because it is full */
-};
-
-/* Take what <parser> has found at <data>; false without memory. */
-static bool
-take_parsed(const struct resp_request *parser, const char *data, struct arena *arena,
-            struct parsed *ret_parsed)
-{
-    struct slice *argv = arena_alloc(arena, parser->argc * sizeof(*argv));
-    if (argv == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < parser->argc; i++) {
-        argv[i] = slice_make(data + parser->spans[i].offset, parser->spans[i].size);
-    }
-    *ret_parsed = (struct parsed){.size = parser->position, .argc = parser->argc, .argv = argv};
-    return true;
-}
-
-/*
- * Parse ahead. What is not run in the end is parsed again; so an inline request, which decoding
- * changes, is a batch of its own, and so is what comes before authentication, where limits
- * change.
- */
-static void
-parse_batch(struct conn *conn, struct resp_request *parser, char *data, size_t size,
-            struct batch *batch)
-{
-    struct resp_limits limits = request_limits(conn);
-    size_t used = 0;
-    size_t count_max = limits.is_authenticated && data[0] == '*' ? CONN_BATCH_MAX : 1;
-    batch->count = 0;
-    batch->end = RESP_READY;
-    while (batch->count < count_max && (batch->count == 0 || used < size)) {
-        if (batch->count > 0 && data[used] != '*') {
-            return;
-        }
-        batch->end = resp_request_parse(parser, data + used, size - used, &limits);
-        if (batch->end != RESP_READY) {
-            return;
-        }
-        if (!take_parsed(parser, data + used, &conn->worker->arena,
-                         &batch->items[batch->count])) {
-            (void)snprintf(parser->error, sizeof(parser->error), "out of memory");
-            batch->end = RESP_BAD;
-            return;
-        }
-        used += parser->position;
-        batch->count++;
-        resp_request_clear(parser);
-    }
-}
-
-/* Make <request> the one that was parsed, with what was found out ahead. */
-static void
-load_parsed(struct request *request, const struct parsed *parsed)
-{
-    request->argc = parsed->argc;
-    request->argv = parsed->argv;
-    request->command = parsed->command;
-    request->keys = request->own_keys = parsed->keys;
-    request->key_count = parsed->key_count;
-}
-
-static void
-prefetch_batch(struct request *request, struct batch *batch)
-{
-    struct key keys[CONN_BATCH_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        struct parsed *parsed = &batch->items[i];
-        if (parsed->argc == 0) {
-            continue;
-        }
-        load_parsed(request, parsed);
-        dispatch_prepare(request);
-        parsed->command = request->command;
-        parsed->keys = request->own_keys;
-        parsed->key_count = request->key_count;
-        if (parsed->key_count > 0) {
-            keys[count++] = parsed->keys[0];
-        }
-    }
-    keyspace_prefetch(request->server->keyspace, keys, count);
-}
-
 static void
 run_request(struct conn *conn, struct request *request)
 {
@@ -404,14 +304,15 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
     batch.end = RESP_READY;
     take_output_buffer(conn);
     while (used < size && !is_paused(conn) && batch.end == RESP_READY) {
-        parse_batch(conn, parser, data + used, size - used, &batch);
+        struct resp_limits limits = request_limits(conn);
+        batch_parse(&batch, parser, data + used, size - used, &limits, &worker->arena);
         if (batch.count > 1) {
-            prefetch_batch(&request, &batch);
+            batch_prefetch(&batch, &request);
         }
         size_t done = 0;
         for (; done < batch.count && !is_paused(conn); done++) {
             if (batch.items[done].argc > 0) {
-                load_parsed(&request, &batch.items[done]);
+                batch_load(&batch.items[done], &request);
                 run_request(conn, &request);
                 count++;
             }
