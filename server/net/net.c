@@ -26,6 +26,7 @@ struct net {
     struct listener *listeners[NET_LISTENERS_MAX];
     size_t listener_count;
     struct worker *workers; /* [owned] server->worker_count of them */
+    unsigned running_count; /* workers that have not stopped */
     uv_signal_t signals[2];
     uv_timer_t timer;
     uint64_t last_id;
@@ -236,7 +237,24 @@ begin_stop(struct net *net)
     for (unsigned i = 0; i < net->server->worker_count; i++) {
         worker_post_stop(&net->workers[i], NET_GRACE_MS);
     }
-    uv_stop(&net->loop.uv);
+}
+
+/* The loop goes on until no worker can wait for its jobs: a parked request gets its answer. */
+static void
+on_worker_stopped(void *owner, void *argument)
+{
+    struct net *net = owner;
+    (void)argument;
+    if (--net->running_count == 0) {
+        uv_stop(&net->loop.uv);
+    }
+}
+
+static void
+worker_stopped(struct server *server)
+{
+    struct net *net = server->net;
+    loop_post(&net->loop, on_worker_stopped, NULL);
 }
 
 static void
@@ -403,7 +421,8 @@ net_open(struct server *server, struct buffer *ret_error)
     net->workers = calloc(server->worker_count, sizeof(*net->workers));
     CHECK(net->workers != NULL);
     for (unsigned i = 0; i < server->worker_count; i++) {
-        CHECK(worker_start(&net->workers[i], server, i));
+        CHECK(worker_start(&net->workers[i], server, i, worker_stopped));
+        net->running_count++;
     }
     return net;
 }

@@ -108,13 +108,16 @@ worker_main(void *argument)
     arena_fini(&worker->arena);
     buffer_fini(&worker->spare_output);
     resp_request_fini(&worker->parser);
+    worker->on_stopped(worker->server);
     return NULL;
 }
 
 bool
-worker_start(struct worker *worker, struct server *server, unsigned index)
+worker_start(struct worker *worker, struct server *server, unsigned index,
+             void (*on_stopped)(struct server *server))
 {
     worker->server = server;
+    worker->on_stopped = on_stopped;
     worker->index = index;
     worker->counters = &server->counters[index];
     worker->directory = server->directories[index];

@@ -19,6 +19,7 @@ struct worker {
     struct loop loop;
     struct server *server;
     unsigned index;
+    void (*on_stopped)(struct server *server); /* [const] */
     pthread_t thread;
     uv_timer_t timer;
     uv_prepare_t prepare; /* before each wait: the end of a turn */
@@ -36,8 +37,12 @@ struct worker {
     int64_t stop_ms; /* loop time at which patience ends */
 };
 
-/* Start the thread. False when the system gives none. */
-bool worker_start(struct worker *worker, struct server *server, unsigned index);
+/*
+ * Start the thread. False when the system gives none. <on_stopped> runs on it when it has
+ * closed its connections and only ends: then worker_join() does not wait.
+ */
+bool worker_start(struct worker *worker, struct server *server, unsigned index,
+                  void (*on_stopped)(struct server *server));
 
 /* Ask for an orderly stop (within <grace_ms>), then wait for the thread. */
 void worker_post_stop(struct worker *worker, int64_t grace_ms);
