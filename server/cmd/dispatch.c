@@ -360,4 +360,5 @@ dispatch(struct request *request)
     if (is_skipped || session->reply_mode == SESSION_REPLY_OFF) {
         request->reply->out->size = size_before;
     }
+    session->skip_next_reply |= is_skipped && request->is_parked; /* the one still to come */
 }

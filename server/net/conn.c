@@ -494,10 +494,12 @@ conn_resume(struct conn *conn, struct slice reply)
         return;
     }
     conn->is_parked = false;
-    if (conn->session.reply_mode == SESSION_REPLY_ON) {
+    struct session *session = &conn->session;
+    if (session->reply_mode == SESSION_REPLY_ON && !session->skip_next_reply) {
         take_output_buffer(conn);
         buffer_append_slice(&conn->out, reply);
     }
+    session->skip_next_reply = false;
     serve_pending(conn);
 }
 
