@@ -273,10 +273,13 @@ add_shards(struct request *request, const struct queued *queued, struct shard_se
 static void
 run_queued(struct request *request, const struct transaction *transaction, bool all_locked)
 {
+    struct arena scratch; /* of one command at a time: there may be many */
+    arena_init(&scratch, 0);
     reply_array(request->reply, transaction->count);
     for (const struct queued *queued = transaction->first; queued != NULL;
          queued = queued->next) {
         struct request each = *request;
+        each.arena = &scratch;
         each.command = queued->command;
         each.argc = queued->argc;
         each.argv = queued->argv;
@@ -288,7 +291,9 @@ run_queued(struct request *request, const struct transaction *transaction, bool 
             reply_out_of_memory(request->reply);
         }
         CHECK(!each.is_parked);
+        arena_clear(&scratch);
     }
+    arena_fini(&scratch);
 }
 
 void

@@ -148,7 +148,7 @@ is_granted(const struct value_wish *wish, const struct value_wish *wanted)
 static struct value_wish *
 find_granted(struct value_state *state, const struct value_wish *wanted)
 {
-    if (state->rounds == 0) {
+    if (state->rounds == 0 || state->miss_count == VALUE_MISSES_MAX) {
         return NULL;
     }
     struct value_wish *wish = state->cursor;
@@ -159,6 +159,7 @@ find_granted(struct value_state *state, const struct value_wish *wanted)
             return wish;
         }
     }
+    state->miss_count++;
     return NULL;
 }
 
@@ -228,6 +229,9 @@ translate(struct request *request, struct value_wish *wanted)
         state->wish_count < VALUE_WISHES_MAX && note(request, state, wanted)) {
         return false;
     }
+    if (value_must_run_again(request)) {
+        return false; /* beyond what may be noted: what this run finds is void anyway */
+    }
     grant(wanted, request->arena);
     return true;
 }
@@ -287,5 +291,6 @@ value_prepare(struct request *request)
     }
     state->rounds++;
     state->cursor = NULL;
+    state->miss_count = 0;
     state->is_waiting = false;
 }

@@ -18,6 +18,7 @@
 enum {
     VALUE_ROUNDS_MAX = 3, /* times a handler is run again before it translates locked */
     VALUE_WISHES_MAX = 4096,
+    VALUE_MISSES_MAX = 64, /* wishes sought in vain in a round; more are not sought at all */
 };
 
 /* The schema of a key, and the version of it that the connection speaks (BINDINGS_RAW, too). */
@@ -67,6 +68,7 @@ struct value_state {
     struct value_wish *last;
     struct value_wish *cursor; /* found last in this round */
     size_t wish_count;
+    size_t miss_count; /* in this round */
     unsigned rounds;
     bool is_waiting; /* some wish is not granted: the handler is to be run again */
 };
