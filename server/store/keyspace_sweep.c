@@ -159,9 +159,13 @@ scan_some(struct scan *scan, uint32_t db, uint64_t cursor, size_t count, bool al
             scan->partition = keyspace_partition(keyspace, db, shard);
             scan->shard = shard;
             size_t hold = scan->seen + HOLD < count ? scan->seen + HOLD : count;
-            do {
+            /* None: swapped for an empty database before the lock was taken. */
+            while (scan->partition != NULL) {
                 place = table_scan(&scan->partition->table, place, on_slot, scan);
-            } while (place != 0 && scan->seen < hold && ++buckets / BUCKETS_PER_ENTRY < count);
+                if (place == 0 || scan->seen >= hold || ++buckets / BUCKETS_PER_ENTRY >= count)
+                    break;
+            }
+            place = scan->partition != NULL ? place : 0;
             if (!all_locked)
                 keyspace_unlock_shard(keyspace, shard);
         }

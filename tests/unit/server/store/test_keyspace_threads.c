@@ -2,6 +2,7 @@
 #include "server/store/keyspace.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -251,11 +252,54 @@ transfers_keep_the_sum_and_no_watched_increment_is_lost(void **state)
     keyspace_free(shared.keyspace);
 }
 
+/* Database 1 stays empty, so that 0 is swapped for nothing and back. */
+static void *
+swap_for_nothing(void *context)
+{
+    struct shared *shared = context;
+    for (int i = 0; i < STEP_COUNT; i++) {
+        keyspace_lock_all(shared->keyspace);
+        keyspace_swap_locked(shared->keyspace, 0, 1);
+        keyspace_unlock_all(shared->keyspace);
+        (void)sched_yield(); /* let the scan in */
+    }
+    atomic_fetch_sub(&shared->running, 1);
+    return NULL;
+}
+
+static void
+a_scan_survives_the_swap_of_its_database_for_an_empty_one(void **state)
+{
+    (void)state;
+    struct keyspace_options options = {
+        .database_count = 2, .shard_count_log2 = 4, .hash_seed = 1};
+    struct shared shared = {.keyspace = keyspace_new(&options)};
+    atomic_store(&shared.running, 1);
+    for (uint64_t i = 0; i < 200; i++) {
+        char name[32];
+        struct key key = key_of(shared.keyspace, 0, "account", i, name);
+        keyspace_lock(shared.keyspace, &key, 1);
+        set_balance(shared.keyspace, &key, BALANCE);
+        keyspace_unlock(shared.keyspace, &key, 1);
+    }
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, swap_for_nothing, &shared), 0);
+    uint64_t cursor = 0;
+    size_t seen = 0;
+    while (atomic_load(&shared.running) > 0)
+        cursor = keyspace_scan(shared.keyspace, 0, cursor, 10, 0, false, on_entry, &seen);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(seen > 0);
+    assert_int_equal(keyspace_size(shared.keyspace, 0), 200);
+    keyspace_free(shared.keyspace);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transfers_keep_the_sum_and_no_watched_increment_is_lost),
+        cmocka_unit_test(a_scan_survives_the_swap_of_its_database_for_an_empty_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
