@@ -1,3 +1,4 @@
+#include "server/cmd/argument.h"
 #include "server/cmd/authentication.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/transaction.h"
@@ -33,12 +34,8 @@ void
 cmd_select(struct request *request)
 {
     int64_t db;
-    if (!slice_to_int64(request->argv[1], &db)) {
-        reply_not_integer(request->reply);
-        return;
-    }
-    if (db < 0 || db >= config_number(request->server->config, CONFIG_DATABASES)) {
-        reply_error(request->reply, "ERR DB index is out of range");
+    uint32_t shown;
+    if (!argument_db_number(request, 1, NULL, &db) || !argument_db(request, db, &shown)) {
         return;
     }
     struct session *session = request->session;
