@@ -345,6 +345,10 @@ value_skip(const char *at, const char *end)
 enum json_status
 json_check(struct slice text, unsigned depth_max, size_t *ret_offset)
 {
+    if (text.size == 0) {
+        *ret_offset = 0;
+        return JSON_BAD;
+    }
     const char *end = text.data + text.size;
     const char *at = text.data;
     enum json_status status = JSON_BAD;

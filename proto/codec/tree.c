@@ -75,6 +75,10 @@ enum json_status
 tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
            struct tree_node **ret_root, size_t *ret_offset)
 {
+    if (text.size == 0) {
+        *ret_offset = 0;
+        return JSON_BAD;
+    }
     const char *end = text.data + text.size;
     const char *start = json_skip_space(text.data, end);
     struct tree_node *root = NULL;

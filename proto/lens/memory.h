@@ -28,7 +28,8 @@ struct cursor {
 static inline struct cursor
 cursor_over(struct slice bytes)
 {
-    return (struct cursor){bytes.data, bytes.data + bytes.size, false};
+    const char *data = bytes.size > 0 ? bytes.data : ""; /* NULL + 0 is not defined */
+    return (struct cursor){data, data + bytes.size, false};
 }
 
 uint64_t cursor_number(struct cursor *cursor);

@@ -160,6 +160,13 @@ struct carried {
     struct cursor frames;
 };
 
+static bool
+text_is_space(struct slice text)
+{
+    return text.size == 0 ||
+           json_skip_space(text.data, text.data + text.size) == text.data + text.size;
+}
+
 static struct carried
 carried_read(struct slice in)
 {
@@ -184,9 +191,7 @@ carried_read(struct slice in)
         carried.frame_hole = hole_read(&cursor);
     }
     carried.frames = cursor;
-    const char *lead_end = carried.lead.data + carried.lead.size;
-    if (cursor.bad ||
-        (carried.lead.size > 0 && json_skip_space(carried.lead.data, lead_end) != lead_end)) {
+    if (cursor.bad || !text_is_space(carried.lead)) {
         return (struct carried){.hole = {.where = HOLE_END}};
     }
     return carried;
@@ -323,12 +328,10 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     if (!parents_create(run, to, &target, &carried, &parent, &made)) {
         return false;
     }
-    bool same_name = slice_equal(last_name(from)->text, last_name(to)->text);
-    if (!same_name) {
-        bool held = carried.key.size > 0 && key_is_valid(carried.key, last_name(to)->text);
-        if (!run_set_key(run, member, held ? carried.key : last_name(to)->raw)) {
-            return false;
-        }
+    bool held = carried.key.size > 0 && key_is_valid(carried.key, last_name(to)->text);
+    struct slice new_key = held ? carried.key : last_name(to)->raw;
+    if (!slice_equal(new_key, key) && !run_set_key(run, member, new_key)) {
+        return false;
     }
     if (carried.has_lead && !tree_set_lead(member, carried.lead, run->arena)) {
         return run_no_memory(run);
@@ -347,7 +350,7 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
         frames =
             frames || !segment_is_plain(removed[i], usual) || removed[i]->box->inner.size > 0;
     }
-    bool spelled = !same_name && !slice_equal(key, last_name(from)->raw);
+    bool spelled = !slice_equal(key, last_name(from)->raw);
     bool led = !left_alone &&
                !slice_equal(lead, slice_make(member->head, alone ? 0 : member->lead_size));
     unsigned flags = (spelled ? MOVE_KEY : 0u) | (hole.where != HOLE_END ? MOVE_HOLE : 0u) |
