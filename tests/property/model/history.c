@@ -370,6 +370,9 @@ check_get_put(struct trial *trial)
     lens_write(trial->lens, &trial->record, again, text, &trial->scratch, &written, &failure);
     for (unsigned j = 1; j <= trial->version_count; j++) {
         struct outcome got = view_of(trial, &written, j);
+        if (text.size > BIG_SIZE && is_budget(&got)) {
+            continue; /* the other spelling is what takes so much room */
+        }
         count(trial, LAW_GET_PUT);
         if (got.ok != trial->views[j].ok ||
             (got.ok && parse(trial, got.view) != NULL &&
