@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "server/cmd/directory.h"
+#include "server/cmd/eviction.h"
 #include "server/cmd/slowlog.h"
 #include "server/core/log.h"
 #include "server/core/version.h"
@@ -113,6 +114,7 @@ open_parts(struct server *server, struct buffer *ret_error)
     CHECK(server->keyspace != NULL && server->quarantine != NULL && server->sweep != NULL &&
           server->slowlog != NULL && server->counters != NULL &&
           server->command_calls != NULL && server->directories != NULL);
+    CHECK(eviction_open(server));
     keyspace_set_remove_hook(server->keyspace, quarantine_gate(server->quarantine),
                              quarantine_on_remove, server->quarantine);
     memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
@@ -129,6 +131,7 @@ close_parts(struct server *server)
     for (unsigned i = 0; server->directories != NULL && i < server->worker_count; i++) {
         directory_free(server->directories[i]);
     }
+    eviction_close(server);
     free(server->directories);
     free(server->command_calls);
     free(server->counters);

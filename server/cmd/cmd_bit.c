@@ -18,14 +18,13 @@ cmd_setbit(struct request *request)
         return;
     }
     size_t size = (size_t)(offset / 8) + 1;
-    size = size > view.size ? size : view.size;
-    char *body = edit_copy(request, view, size);
-    if (body == NULL) {
+    struct edit edit;
+    if (!edit_open(request, &request->keys[0], view, size, size, &edit)) {
         return;
     }
-    uint64_t old = bits_get(slice_make(body, size), offset, 1);
-    bits_set(body, offset, 1, (uint64_t)bit);
-    if (value_write(request, &request->keys[0], slice_make(body, size), VALUE_KEEP_TTL)) {
+    uint64_t old = bits_get(slice_make(edit.bytes, edit.size), offset, 1);
+    bits_set(edit.bytes, offset, 1, (uint64_t)bit);
+    if (edit_close(request, &request->keys[0], &edit)) {
         reply_integer(request->reply, (int64_t)old);
     }
 }

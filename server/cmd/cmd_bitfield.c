@@ -220,15 +220,14 @@ run_writes(struct request *request, struct field_program *program)
     if (!edit_read(request, &request->keys[0], &view, &exists)) {
         return;
     }
-    size = size > view.size ? size : view.size;
-    char *body = edit_copy(request, view, size);
-    if (body == NULL) {
+    struct edit edit;
+    if (!edit_open(request, &request->keys[0], view, size, size, &edit)) {
         return;
     }
     for (size_t i = 0; i < program->count; i++) {
-        run_operation(&program->operations[i], slice_make(body, size), body);
+        run_operation(&program->operations[i], slice_make(edit.bytes, edit.size), edit.bytes);
     }
-    if (value_write(request, &request->keys[0], slice_make(body, size), VALUE_KEEP_TTL)) {
+    if (edit_close(request, &request->keys[0], &edit)) {
         reply_program(request->reply, program);
     }
 }

@@ -33,11 +33,13 @@ cmd_dump(struct request *request)
 struct restore_options {
     bool replaces;
     bool is_absolute;
+    int64_t idle_s;    /* -1: not given */
+    int64_t frequency; /* likewise */
 };
 
-/* IDLETIME or FREQ: checked, and then forgotten, as it only ranks keys for eviction. */
+/* IDLETIME or FREQ: which keys to evict first. */
 static bool
-check_rank(struct request *request, size_t index)
+parse_rank(struct request *request, size_t index, struct restore_options *options)
 {
     bool is_idle = argument_is(request, index, "IDLETIME");
     int64_t value;
@@ -52,13 +54,28 @@ check_rank(struct request *request, size_t index)
         reply_error(request->reply, "ERR Invalid FREQ value, must be >= 0 and <= 255");
         return false;
     }
+    *(is_idle ? &options->idle_s : &options->frequency) = value;
     return true;
+}
+
+static void
+set_rank(struct request *request, const struct restore_options *options)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    struct entry *entry = keyspace_peek_locked(keyspace, &request->keys[0], request->now_ms);
+    if (entry != NULL && options->idle_s >= 0) {
+        keyspace_set_idle_locked(keyspace, entry, options->idle_s, request->now_ms);
+    }
+    if (entry != NULL && options->frequency >= 0) {
+        keyspace_set_frequency_locked(keyspace, entry, (uint32_t)options->frequency,
+                                      request->now_ms);
+    }
 }
 
 static bool
 parse_options(struct request *request, struct restore_options *ret_options)
 {
-    struct restore_options options = {0};
+    struct restore_options options = {.idle_s = -1, .frequency = -1};
     for (size_t index = 4; index < request->argc; index++) {
         if (argument_is(request, index, "REPLACE")) {
             options.replaces = true;
@@ -66,7 +83,7 @@ parse_options(struct request *request, struct restore_options *ret_options)
             options.is_absolute = true;
         } else if (index + 1 < request->argc && (argument_is(request, index, "IDLETIME") ||
                                                  argument_is(request, index, "FREQ"))) {
-            if (!check_rank(request, index++)) {
+            if (!parse_rank(request, index++, &options)) {
                 return false;
             }
         } else {
@@ -169,6 +186,7 @@ cmd_restore(struct request *request)
         is_past || (payload.is_hash ? restore_hash(request, &payload, expiry_ms)
                                     : value_restore(request, key, &payload.record, expiry_ms));
     if (done) {
+        set_rank(request, &options);
         reply_ok(request->reply);
     }
 }

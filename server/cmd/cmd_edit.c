@@ -15,12 +15,20 @@ cmd_strlen(struct request *request)
     }
 }
 
-/* Write <body> over the edited string, keeping its TTL, and answer its size. */
+/* Write <patch> at <offset> of the string whose <view> was read, and answer its size. */
 static void
-store_edited(struct request *request, struct slice body)
+patch_string(struct request *request, struct slice view, size_t offset, struct slice patch)
 {
-    if (value_write(request, &request->keys[0], body, VALUE_KEEP_TTL)) {
-        reply_integer(request->reply, (int64_t)body.size);
+    const struct key *key = &request->keys[0];
+    struct edit edit;
+    if (!edit_open(request, key, view, offset + patch.size, offset, &edit)) {
+        return;
+    }
+    if (patch.size > 0) {
+        memcpy(edit.bytes + offset, patch.data, patch.size);
+    }
+    if (edit_close(request, key, &edit)) {
+        reply_integer(request->reply, (int64_t)edit.size);
     }
 }
 
@@ -34,13 +42,7 @@ cmd_append(struct request *request)
         (exists && !argument_string_fits(request, view.size, tail.size))) {
         return;
     }
-    char *body = edit_copy(request, view, view.size + tail.size);
-    if (body != NULL) {
-        if (tail.size > 0) {
-            memcpy(body + view.size, tail.data, tail.size);
-        }
-        store_edited(request, slice_make(body, view.size + tail.size));
-    }
+    patch_string(request, view, view.size, tail);
 }
 
 void
@@ -90,12 +92,7 @@ cmd_setrange(struct request *request)
     if (!argument_string_fits(request, (uint64_t)offset, patch.size)) {
         return;
     }
-    size_t end = (size_t)offset + patch.size;
-    char *body = edit_copy(request, view, end);
-    if (body != NULL) {
-        memcpy(body + offset, patch.data, patch.size);
-        store_edited(request, slice_make(body, end > view.size ? end : view.size));
-    }
+    patch_string(request, view, (size_t)offset, patch);
 }
 
 /* ---- counters ---- */

@@ -259,8 +259,8 @@ append_stats(struct request *request, struct buffer *out)
                               "sync_partial_ok:0\r\n"
                               "sync_partial_err:0\r\n");
     append_number(out, "expired_keys", stats.expired);
-    buffer_append_string(out, "evicted_keys:0\r\n"
-                              "evicted_clients:0\r\n");
+    append_number(out, "evicted_keys", stats.evicted);
+    buffer_append_string(out, "evicted_clients:0\r\n");
     append_number(out, "keyspace_hits", stats.hits);
     append_number(out, "keyspace_misses", stats.misses);
     buffer_append_string(out, "pubsub_channels:0\r\n"

@@ -2,6 +2,7 @@
 #include "server/cmd/argument.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/value.h"
+#include "server/store/eviction.h"
 #include "server/store/hash.h"
 
 static const struct entry *
@@ -182,12 +183,24 @@ cmd_object_refcount(struct request *request)
     }
 }
 
+static bool
+is_lfu(const struct request *request)
+{
+    int64_t policy = config_number(request->server->config, CONFIG_MAXMEMORY_POLICY);
+    return policy == EVICTION_ALLKEYS_LFU || policy == EVICTION_VOLATILE_LFU;
+}
+
 void
 cmd_object_idletime(struct request *request)
 {
     const struct entry *entry = peek(request, &request->keys[0]);
     if (entry == NULL) {
         reply_null(request->reply);
+    } else if (is_lfu(request)) {
+        reply_error(request->reply,
+                    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please "
+                    "note that when switching between policies at runtime LRU and LFU data "
+                    "will take some time to adjust.");
     } else {
         reply_integer(request->reply, entry_idle_s(entry, request->now_ms));
     }
@@ -196,8 +209,12 @@ cmd_object_idletime(struct request *request)
 void
 cmd_object_freq(struct request *request)
 {
-    if (peek(request, &request->keys[0]) == NULL) {
+    const struct entry *entry = peek(request, &request->keys[0]);
+    if (entry == NULL) {
         reply_null(request->reply);
+    } else if (is_lfu(request)) {
+        reply_integer(request->reply,
+                      keyspace_frequency(request->server->keyspace, entry, request->now_ms));
     } else {
         reply_error(request->reply,
                     "ERR An LFU maxmemory policy is not selected, access frequency not "

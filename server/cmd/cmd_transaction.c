@@ -26,6 +26,7 @@ struct watched {
 struct transaction {
     bool is_active;
     bool is_failed; /* a command was refused while queuing */
+    bool may_grow;  /* a queued command may grow memory */
     struct arena memory;
     struct queued *first;
     struct queued *last;
@@ -50,6 +51,14 @@ bool
 transaction_is_active(const struct session *session)
 {
     return session->transaction != NULL && session->transaction->is_active;
+}
+
+bool
+transaction_may_grow(const struct session *session, uint64_t *ret_size)
+{
+    const struct transaction *transaction = session->transaction;
+    *ret_size = transaction->may_grow ? transaction->memory.used : 0;
+    return transaction->may_grow;
 }
 
 void
@@ -86,6 +95,7 @@ transaction_queue(struct request *request)
     }
     transaction->last = queued;
     transaction->count++;
+    transaction->may_grow |= (request->command->flags & COMMAND_DENY_OOM) != 0;
     atomic_store_explicit(&request->session->queued_count, (uint32_t)transaction->count + 1,
                           memory_order_relaxed);
     return true;
@@ -97,6 +107,7 @@ clear_queue(struct session *session)
     struct transaction *transaction = session->transaction;
     transaction->is_active = false;
     transaction->is_failed = false;
+    transaction->may_grow = false;
     transaction->first = transaction->last = NULL;
     transaction->count = 0;
     arena_fini(&transaction->memory);

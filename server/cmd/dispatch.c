@@ -1,6 +1,7 @@
 #include "server/cmd/dispatch.h"
 
 #include "server/cmd/argument.h"
+#include "server/cmd/eviction.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/slowlog.h"
 #include "server/cmd/transaction.h"
@@ -128,10 +129,17 @@ gate_transaction(struct request *request)
     return true;
 }
 
+static bool
+gate_memory(struct request *request)
+{
+    return eviction_gate(request);
+}
+
 static bool (*const gates[])(struct request *request) = {
     gate_arity,
     gate_authentication,
     gate_transaction,
+    gate_memory,
 };
 
 static bool

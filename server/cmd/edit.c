@@ -40,3 +40,29 @@ edit_copy(struct request *request, struct slice view, size_t size)
     memset(copy + view.size, 0, size - view.size);
     return copy;
 }
+
+bool
+edit_open(struct request *request, const struct key *key, struct slice view, size_t size,
+          size_t zeros_to, struct edit *ret_edit)
+{
+    struct edit edit = {.size = size > view.size ? size : view.size};
+    switch (value_edit(request, key, edit.size, zeros_to, &edit.bytes)) {
+    case VALUE_FAILED:
+        return false;
+    case VALUE_ABSENT:
+        edit.is_copy = true;
+        edit.bytes = edit_copy(request, view, edit.size);
+        break;
+    case VALUE_FOUND:
+        break;
+    }
+    *ret_edit = edit;
+    return edit.bytes != NULL;
+}
+
+bool
+edit_close(struct request *request, const struct key *key, const struct edit *edit)
+{
+    return !edit->is_copy ||
+           value_write(request, key, slice_make(edit->bytes, edit->size), VALUE_KEEP_TTL);
+}

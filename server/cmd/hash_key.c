@@ -3,8 +3,7 @@
 bool
 hash_key_find(struct request *request, struct hash **ret_hash)
 {
-    struct entry *entry =
-        keyspace_find_locked(request->server->keyspace, &request->keys[0], request->now_ms);
+    struct entry *entry = request_find(request, &request->keys[0]);
     if (entry != NULL && entry_type(entry) != ENTRY_HASH) {
         reply_wrong_type(request->reply);
         return false;

@@ -23,6 +23,7 @@ struct sweep;           /* server/schema/sweep.h */
 struct mapping;         /* server/schema/mapping.h: releases of listeners and databases */
 struct value_state;     /* server/cmd/value.c */
 struct slowlog;         /* server/cmd/slowlog.h */
+struct evictor;         /* server/store/eviction.h */
 struct server;
 
 enum { REQUEST_ARGC_MAX = 1024 * 1024 };
@@ -111,6 +112,8 @@ struct server {
     struct directory **directories; /* one per worker */
     struct counters *counters; /* one set per worker; [worker_count] is the main thread's */
     unsigned worker_count;
+    _Atomic uint64_t memory_limit; /* maxmemory in bytes; 0: none */
+    struct evictor *evictors;      /* one per thread, as <counters> */
     int64_t start_ms;
     char run_id[41];
     _Atomic uint64_t *command_calls; /* [worker * command_count() + row], relaxed */
@@ -142,5 +145,17 @@ struct parked {
 };
 struct parked request_park(struct request *request);
 void request_resume(const struct parked *parked, struct slice reply);
+
+/* The entry of <key>, as an access of this request: CLIENT NO-TOUCH is heeded. */
+static inline struct entry *
+request_find(struct request *request, const struct key *key)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    if (__builtin_expect(
+            atomic_load_explicit(&request->session->is_no_touch, memory_order_relaxed), 0)) {
+        return keyspace_look_locked(keyspace, key, request->now_ms);
+    }
+    return keyspace_find_locked(keyspace, key, request->now_ms);
+}
 
 #endif

@@ -12,6 +12,7 @@ static _Atomic uint64_t counters_noted[COUNTER_COUNT];
 static _Atomic uint64_t calls_noted[ROW_COUNT];
 
 static _Atomic uint64_t expired_noted;
+static _Atomic uint64_t evicted_noted;
 static _Atomic uint64_t hits_noted;
 static _Atomic uint64_t misses_noted;
 
@@ -55,6 +56,7 @@ statistics_keyspace(const struct server *server, struct keyspace_stats *ret_stat
 {
     keyspace_stats(server->keyspace, ret_stats);
     ret_stats->expired -= atomic_load_explicit(&expired_noted, memory_order_relaxed);
+    ret_stats->evicted -= atomic_load_explicit(&evicted_noted, memory_order_relaxed);
     ret_stats->hits -= atomic_load_explicit(&hits_noted, memory_order_relaxed);
     ret_stats->misses -= atomic_load_explicit(&misses_noted, memory_order_relaxed);
 }
@@ -90,6 +92,7 @@ statistics_reset(struct server *server)
     struct keyspace_stats stats;
     keyspace_stats(server->keyspace, &stats);
     atomic_store_explicit(&expired_noted, stats.expired, memory_order_relaxed);
+    atomic_store_explicit(&evicted_noted, stats.evicted, memory_order_relaxed);
     atomic_store_explicit(&hits_noted, stats.hits, memory_order_relaxed);
     atomic_store_explicit(&misses_noted, stats.misses, memory_order_relaxed);
 }

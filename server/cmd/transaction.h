@@ -15,6 +15,9 @@ bool transaction_is_active(const struct session *session);
  * client-query-buffer-limit. */
 bool transaction_queue(struct request *request);
 
+/* May what is queued grow memory? Then by about *ret_size bytes. */
+bool transaction_may_grow(const struct session *session, uint64_t *ret_size);
+
 /* A command was refused while queuing: EXEC will answer EXECABORT. */
 void transaction_fail(struct session *session);
 

@@ -155,7 +155,7 @@ find_entry(struct request *request, const struct key *key)
     const struct value_state *state = request->value_state;
     return state != NULL && state->rounds > 0
                ? keyspace_peek_locked(keyspace, key, request->now_ms)
-               : keyspace_find_locked(keyspace, key, request->now_ms);
+               : request_find(request, key);
 }
 
 /* What a failed view means to a command that only reads. */
@@ -426,4 +426,28 @@ value_may_write(struct request *request, const struct key *key, struct slice bod
     }
     const struct lens_failure failure = {.text = "it cannot be parsed"};
     return refuse_body(request, &spoken, &failure);
+}
+
+/* ---- editing ---- */
+
+enum value_find
+value_edit(struct request *request, const struct key *key, size_t size, size_t zeros_to,
+           char **ret_bytes)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    struct spoken spoken;
+    if (!value_speak(request, key, &spoken) || spoken.schema != NULL) {
+        return VALUE_ABSENT;
+    }
+    const struct entry *entry = keyspace_peek_locked(keyspace, key, request->now_ms);
+    if (entry != NULL && !entry_is_plain(entry)) {
+        return VALUE_ABSENT;
+    }
+    char *bytes = keyspace_edit_locked(keyspace, key, size, zeros_to);
+    if (bytes == NULL) {
+        reply_out_of_memory(request->reply);
+        return VALUE_FAILED;
+    }
+    *ret_bytes = bytes;
+    return VALUE_FOUND;
 }

@@ -60,6 +60,14 @@ enum value_find value_read_for_update(struct request *request, const struct key 
 /* Reply the UNTRANSLATABLE error of the last failed view of this request. */
 void value_reply_failure(struct request *request);
 
+/*
+ * Edit a string in place, after value_read_for_update(): the bytes of a plain one or of an
+ * absent key, as keyspace_edit_locked() gives them. VALUE_ABSENT: the key has a schema, whose
+ * records are rewritten: value_write(). VALUE_FAILED: no memory, replied.
+ */
+enum value_find value_edit(struct request *request, const struct key *key, size_t size,
+                           size_t zeros_to, char **ret_bytes);
+
 /* Outcome "raw" makes reads answer stored bytes: edits of such a record fail like "error". */
 
 /*

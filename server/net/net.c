@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "server/cmd/directory.h"
+#include "server/cmd/eviction.h"
 #include "server/core/log.h"
 #include "server/core/words.h"
 #include "server/net/listener.h"
@@ -18,6 +19,7 @@ enum {
     NET_EXPIRE_EFFORT = 2000,   /* entries looked at in one slice of active expiry */
     NET_EXPIRE_SLICES_MAX = 50, /* slices in one tick, while there is much to expire */
     NET_FREE_SLICE = 10000,     /* entries of flushed tables freed in one slice */
+    NET_HURRY_MS = 1,           /* to the next tick while memory is over its limit */
 };
 
 struct net {
@@ -217,6 +219,9 @@ on_timer(uv_timer_t *timer)
         if (!keyspace_free_some(net->server->keyspace, NET_FREE_SLICE)) {
             break;
         }
+    }
+    if (eviction_tick(net->server, now_ms)) {
+        (void)uv_timer_start(timer, on_timer, NET_HURRY_MS, uv_timer_get_repeat(timer));
     }
 }
 

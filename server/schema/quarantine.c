@@ -30,7 +30,7 @@ struct quarantine {
     size_t bucket_count;          /* a power of two */
     struct quarantined *oldest;
     struct quarantined *newest;
-    size_t size;
+    atomic_size_t size; /* [atomic] changed under the mutex */
     uint64_t dropped;
 };
 
@@ -63,6 +63,12 @@ quarantine_free(struct quarantine *quarantine)
     pthread_mutex_destroy(&quarantine->mutex);
     free(quarantine->buckets);
     free(quarantine);
+}
+
+size_t
+quarantine_size(const struct quarantine *quarantine)
+{
+    return atomic_load_explicit(&quarantine->size, memory_order_relaxed);
 }
 
 const atomic_size_t *

@@ -80,6 +80,8 @@ struct quarantined *quarantine_take(struct quarantine *quarantine, uint32_t sche
 void quarantined_record(const struct quarantined *quarantined,
                         struct quarantine_record *ret_record);
 
+size_t quarantine_size(const struct quarantine *quarantine); /* bytes in records; no lock */
+
 struct quarantine_stats {
     size_t records;
     size_t size;      /* bytes held */

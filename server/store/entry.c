@@ -15,6 +15,9 @@ enum {
     COMPLEMENT_SIZE = 4,
     SHORT_KEY_MAX = UINT8_MAX,
     SMALL_FIELDS_MAX = 256,
+    ROOM_SHARE = 4, /* a string that grows gets a quarter more than it needs */
+    ROOM_MIN = 16,
+    ROOM_COPIED_BELOW = 4,
 };
 
 #define HEAD(flags)                                                                            \
@@ -282,13 +285,15 @@ check_value(const struct value *value)
 }
 
 static struct entry *
-entry_new(struct slice key, uint32_t flags, size_t value_size, uint32_t clock)
+entry_new(struct slice key, uint32_t flags, size_t value_size, uint32_t clock, bool zeroed)
 {
     CHECK(key.size <= UINT32_MAX);
     if (key.size > SHORT_KEY_MAX)
         flags |= ENTRY_LONG_KEY;
     size_t size = key_offset(flags) + key.size + value_size;
-    struct entry *entry = memory_alloc(size < sizeof(struct dead) ? sizeof(struct dead) : size);
+    if (size < sizeof(struct dead))
+        size = sizeof(struct dead);
+    struct entry *entry = zeroed ? memory_alloc_zeroed(size) : memory_alloc(size);
     if (entry == NULL)
         return NULL;
     entry->size = 0;
@@ -308,7 +313,7 @@ entry_new_string(struct slice key, const struct value *value, int64_t expiry_ms,
 {
     check_value(value);
     struct entry *entry = entry_new(key, flags_for(value, expiry_ms != KEYSPACE_EXPIRY_NONE),
-                                    value->body.size + value->complement.size, clock);
+                                    value->body.size + value->complement.size, clock, false);
     if (entry != NULL)
         write_value(entry, value, expiry_ms, revision);
     return entry;
@@ -318,7 +323,7 @@ struct entry *
 entry_new_hash(struct slice key, struct hash *hash, int64_t expiry_ms, uint32_t revision,
                uint32_t clock)
 {
-    struct entry *entry = entry_new(key, ENTRY_IS_HASH | ENTRY_HAS_EXPIRY, 0, clock);
+    struct entry *entry = entry_new(key, ENTRY_IS_HASH | ENTRY_HAS_EXPIRY, 0, clock, false);
     if (entry == NULL)
         return NULL;
     entry->size = revision;
@@ -355,6 +360,54 @@ entry_overwrite(struct entry *entry, size_t held, const struct value *value, int
         return false;
     write_value(entry, value, expiry_ms, revision);
     return true;
+}
+
+bool
+entry_is_plain(const struct entry *entry)
+{
+    return (flags_of(entry) & (ENTRY_IS_HASH | ENTRY_HAS_SCHEMA | ENTRY_HAS_COMPLEMENT)) == 0;
+}
+
+char *
+entry_body(struct entry *entry)
+{
+    return at(entry, complement_offset(entry));
+}
+
+struct entry *
+entry_new_zeros(struct slice key, size_t size, uint32_t clock)
+{
+    CHECK(size <= UINT32_MAX);
+    struct entry *entry = entry_new(key, 0, size, clock, true);
+    if (entry != NULL)
+        entry->size = (uint32_t)size;
+    return entry;
+}
+
+struct entry *
+entry_grow(struct entry *entry, size_t held, size_t size, size_t zeros_to, bool *ret_is_copy)
+{
+    CHECK(entry_is_plain(entry) && size >= entry->size && size <= UINT32_MAX);
+    size_t offset = complement_offset(entry);
+    size_t old_size = entry->size;
+    struct entry *grown = entry;
+    bool is_copy = false;
+    if (offset + size > held && size / ROOM_COPIED_BELOW > held) {
+        /* Nearly all of it is new: zeros that come from the system need no writing. */
+        grown = memory_alloc_zeroed(offset + size);
+        is_copy = true;
+        if (grown != NULL)
+            memcpy(grown, entry, offset + old_size);
+    } else if (offset + size > held) {
+        grown = memory_realloc(entry, offset + size + size / ROOM_SHARE + ROOM_MIN);
+    }
+    if (grown == NULL)
+        return NULL;
+    if (!is_copy && zeros_to > old_size)
+        memset(at(grown, offset + old_size), 0, zeros_to - old_size);
+    grown->size = (uint32_t)size;
+    *ret_is_copy = is_copy;
+    return grown;
 }
 
 void

@@ -71,6 +71,17 @@ struct entry *entry_new_hash(struct slice key, struct hash *hash, int64_t expiry
 bool entry_overwrite(struct entry *entry, size_t held, const struct value *value,
                      int64_t expiry_ms, uint32_t revision);
 
+/*
+ * Editing in place. A plain string (no schema, no complement) may be grown: NULL, nothing
+ * changed, without memory. Else the entry that takes its place, with a body of <size> bytes,
+ * those from the old end to <zeros_to> being zeros and the rest undefined; <entry> is gone
+ * unless *ret_is_copy, where it is the caller's to free. Some room is added for the next time.
+ */
+struct entry *entry_new_zeros(struct slice key, size_t size, uint32_t clock);
+struct entry *entry_grow(struct entry *entry, size_t held, size_t size, size_t zeros_to,
+                         bool *ret_is_copy);
+char *entry_body(struct entry *entry);
+
 /* Set the expiry where the entry has room for one; false: it has none. */
 bool entry_set_expiry(struct entry *entry, int64_t expiry_ms);
 

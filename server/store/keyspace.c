@@ -1,9 +1,12 @@
 #include "server/store/keyspace_parts.h"
 
 #include "proto/base/check.h"
+#include "server/store/eviction.h"
+#include "server/store/frequency.h"
 #include "server/store/hash_life.h"
+#include "server/store/splitmix.h"
 
-enum { SHARD_COUNT_LOG2_MAX = 10, WORD_BITS = 64 };
+enum { SHARD_COUNT_LOG2_MAX = 10, WORD_BITS = 64, CHARGE_STEP = 64 * 1024 };
 
 /* Life. */
 
@@ -12,7 +15,7 @@ keyspace_new(const struct keyspace_options *options)
 {
     CHECK(options->shard_count_log2 <= SHARD_COUNT_LOG2_MAX);
     CHECK(options->database_count >= 1 && options->database_count <= UINT16_MAX);
-    struct keyspace *keyspace = memory_alloc(sizeof(*keyspace));
+    struct keyspace *keyspace = memory_alloc_lines(sizeof(*keyspace));
     if (keyspace == NULL)
         return NULL;
     *keyspace = (struct keyspace){
@@ -30,10 +33,17 @@ keyspace_new(const struct keyspace_options *options)
         goto fail_databases;
     for (uint32_t db = 0; db < options->database_count; db++)
         atomic_init(&keyspace->databases[db], NULL);
-    for (uint32_t i = 0; i < keyspace->shard_count; i++)
+    for (uint32_t i = 0; i < keyspace->shard_count; i++) {
         shard_init(&keyspace->shards[i]);
+        keyspace->shards[i].random = options->hash_seed + i;
+    }
     CHECK(pthread_mutex_init(&keyspace->detached_lock, NULL) == 0);
     hash_seed(options->hash_seed);
+    atomic_store(&keyspace->charge.step, CHARGE_STEP);
+    keyspace_set_eviction(keyspace, &(struct eviction_options){.policy = EVICTION_NONE,
+                                                               .samples = 5,
+                                                               .lfu_log_factor = 10,
+                                                               .lfu_decay_minutes = 1});
     return keyspace;
 
 fail_databases:
@@ -235,7 +245,11 @@ partition_make(struct keyspace *keyspace, const struct key *key)
     if (made == NULL)
         return NULL;
     for (uint32_t i = 0; i < keyspace->shard_count; i++)
-        partition_init(&made[i], keyspace->hash_seed);
+        partition_init(&made[i], keyspace->hash_seed, &keyspace->charge);
+    uint_least32_t end = atomic_load(&keyspace->database_end);
+    while (end <= key->db &&
+           !atomic_compare_exchange_weak(&keyspace->database_end, &end, key->db + 1))
+        ;
     struct partition *there = NULL;
     if (!atomic_compare_exchange_strong(&keyspace->databases[key->db], &there, made))
         memory_free(made); /* the holder of another shard's lock was faster */
@@ -293,6 +307,14 @@ keyspace_drop_expired_locked(struct keyspace *keyspace, struct partition *partit
     drop(keyspace, partition, key, slot);
 }
 
+void
+keyspace_drop_evicted_locked(struct keyspace *keyspace, struct partition *partition,
+                             const struct key *key, void **slot)
+{
+    counter_add(&shard_of(keyspace, key)->evicted, 1);
+    drop(keyspace, partition, key, slot);
+}
+
 static uint32_t
 next_revision(struct keyspace *keyspace, const struct key *key)
 {
@@ -314,6 +336,66 @@ guess_clock(struct keyspace *keyspace, const struct key *key)
     return all > own ? all : own;
 }
 
+static bool
+is_lfu(const struct keyspace *keyspace)
+{
+    return __builtin_expect(
+        atomic_load_explicit(&keyspace->eviction.is_lfu, memory_order_relaxed), 0);
+}
+
+static uint32_t
+decay_minutes_of(const struct keyspace *keyspace)
+{
+    return atomic_load_explicit(&keyspace->eviction.lfu_decay_minutes, memory_order_relaxed);
+}
+
+/* The access clock of <entry> after an access at <now_s>. */
+static uint32_t
+clock_after(struct keyspace *keyspace, struct shard *shard, const struct entry *entry,
+            uint32_t now_s)
+{
+    if (!is_lfu(keyspace))
+        return now_s;
+    uint32_t log_factor =
+        atomic_load_explicit(&keyspace->eviction.lfu_log_factor, memory_order_relaxed);
+    return frequency_touch(entry_clock(entry), now_s, decay_minutes_of(keyspace), log_factor,
+                           splitmix_next(&shard->random));
+}
+
+/* The access clock of an entry that is written; <old>: what it replaces, or NULL. */
+static uint32_t
+clock_written(struct keyspace *keyspace, const struct key *key, const struct entry *old)
+{
+    uint32_t now_s = guess_clock(keyspace, key);
+    if (!is_lfu(keyspace))
+        return now_s;
+    return old == NULL ? frequency_new(now_s)
+                       : clock_after(keyspace, shard_of(keyspace, key), old, now_s);
+}
+
+uint32_t
+keyspace_frequency(const struct keyspace *keyspace, const struct entry *entry, int64_t now_ms)
+{
+    return frequency_counter(entry_clock(entry), (uint32_t)(now_ms / 1000),
+                             decay_minutes_of(keyspace));
+}
+
+void
+keyspace_set_idle_locked(struct keyspace *keyspace, struct entry *entry, int64_t idle_s,
+                         int64_t now_ms)
+{
+    if (!is_lfu(keyspace))
+        entry_touch(entry, (uint32_t)(now_ms / 1000 - idle_s));
+}
+
+void
+keyspace_set_frequency_locked(struct keyspace *keyspace, struct entry *entry,
+                              uint32_t frequency, int64_t now_ms)
+{
+    if (is_lfu(keyspace))
+        entry_touch(entry, frequency_word(frequency, (uint32_t)(now_ms / 1000)));
+}
+
 struct entry *
 keyspace_peek_locked(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
 {
@@ -331,6 +413,15 @@ keyspace_peek_locked(struct keyspace *keyspace, const struct key *key, int64_t n
 }
 
 struct entry *
+keyspace_look_locked(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
+{
+    struct shard *shard = shard_of(keyspace, key);
+    struct entry *entry = keyspace_peek_locked(keyspace, key, now_ms);
+    counter_add(entry == NULL ? &shard->misses : &shard->hits, 1);
+    return entry;
+}
+
+struct entry *
 keyspace_find_locked(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
 {
     struct shard *shard = shard_of(keyspace, key);
@@ -340,7 +431,7 @@ keyspace_find_locked(struct keyspace *keyspace, const struct key *key, int64_t n
         return NULL;
     }
     counter_add(&shard->hits, 1);
-    entry_touch(entry, shard->clock_s);
+    entry_touch(entry, clock_after(keyspace, shard, entry, shard->clock_s));
     return entry;
 }
 
@@ -365,8 +456,8 @@ keyspace_set_locked(struct keyspace *keyspace, const struct key *key, const stru
     if (partition == NULL || !partition_reserve(partition, value->schema, value->version))
         return false;
     uint32_t revision = next_revision(keyspace, key);
-    uint32_t clock = guess_clock(keyspace, key);
     void **slot = partition_find(partition, key);
+    uint32_t clock = clock_written(keyspace, key, slot != NULL ? *slot : NULL);
     if (slot != NULL && entry_type(*slot) == ENTRY_STRING) {
         struct entry *entry = *slot;
         struct entry_share before;
@@ -389,6 +480,52 @@ keyspace_set_locked(struct keyspace *keyspace, const struct key *key, const stru
     }
     mark(keyspace, &own);
     return true;
+}
+
+static char *
+edit_new(struct keyspace *keyspace, struct partition *partition, const struct key *key,
+         size_t size)
+{
+    struct entry *entry = entry_new_zeros(key->name, size, clock_written(keyspace, key, NULL));
+    if (entry == NULL)
+        return NULL;
+    if (!place(keyspace, partition, key, NULL, entry)) {
+        entry_free(entry);
+        return NULL;
+    }
+    mark(keyspace, key);
+    return entry_body(entry);
+}
+
+char *
+keyspace_edit_locked(struct keyspace *keyspace, const struct key *key, size_t size,
+                     size_t zeros_to)
+{
+    struct partition *partition = partition_make(keyspace, key);
+    if (partition == NULL)
+        return NULL;
+    void **slot = partition_find(partition, key);
+    if (slot == NULL)
+        return edit_new(keyspace, partition, key, size);
+    struct entry *entry = *slot;
+    struct entry_share before;
+    struct value old;
+    entry_value(entry, &old);
+    entry_share(entry, &before);
+    if (size > old.body.size) {
+        bool is_copy;
+        struct entry *grown = entry_grow(entry, before.size, size, zeros_to, &is_copy);
+        if (grown == NULL)
+            return NULL;
+        *slot = grown;
+        if (is_copy)
+            bury(keyspace, key, entry);
+        entry = grown;
+        partition_recount(partition, key->hash, &before, entry);
+    }
+    entry_touch(entry, clock_written(keyspace, key, entry));
+    mark(keyspace, key);
+    return entry_body(entry);
 }
 
 bool
@@ -426,7 +563,7 @@ keyspace_add_hash_locked(struct keyspace *keyspace, const struct key *key)
     hash_init(&hash);
     struct entry *entry =
         entry_new_hash(key->name, &hash, KEYSPACE_EXPIRY_NONE, next_revision(keyspace, key),
-                       guess_clock(keyspace, key));
+                       clock_written(keyspace, key, NULL));
     if (entry == NULL)
         return NULL;
     if (!place(keyspace, partition, key, NULL, entry)) {

@@ -90,6 +90,8 @@ void keyspace_prefetch(struct keyspace *keyspace, const struct key *keys, size_t
 /* Lookups. An expired entry is unlinked on the way (expired counter, watchers marked). */
 struct entry *keyspace_find_locked(struct keyspace *keyspace, const struct key *key,
                                    int64_t now_ms); /* counts as an access */
+struct entry *keyspace_look_locked(struct keyspace *keyspace, const struct key *key,
+                                   int64_t now_ms); /* is counted, but not by the entry */
 struct entry *keyspace_peek_locked(struct keyspace *keyspace, const struct key *key,
                                    int64_t now_ms); /* does not (TTL, OBJECT, TYPE ...) */
 
@@ -102,6 +104,16 @@ struct hash *entry_hash(const struct entry *entry);                   /* hash en
 size_t entry_memory(const struct entry *entry); /* bytes, as MEMORY USAGE says */
 int64_t entry_idle_s(const struct entry *entry, int64_t now_ms); /* OBJECT IDLETIME */
 
+/* OBJECT FREQ; means something under an LFU policy only. */
+uint32_t keyspace_frequency(const struct keyspace *keyspace, const struct entry *entry,
+                            int64_t now_ms);
+
+/* RESTORE's IDLETIME and FREQ (at most 255): each is for its kind of policy, else ignored. */
+void keyspace_set_idle_locked(struct keyspace *keyspace, struct entry *entry, int64_t idle_s,
+                              int64_t now_ms);
+void keyspace_set_frequency_locked(struct keyspace *keyspace, struct entry *entry,
+                                   uint32_t frequency, int64_t now_ms);
+
 /*
  * Store <value> as a string under <key>, replacing whatever is there. <expiry_ms> as given
  * (NONE: no expiry; callers that keep a TTL pass the old one). The bytes are copied; they may
@@ -109,6 +121,17 @@ int64_t entry_idle_s(const struct entry *entry, int64_t now_ms); /* OBJECT IDLET
  */
 bool keyspace_set_locked(struct keyspace *keyspace, const struct key *key,
                          const struct value *value, int64_t expiry_ms);
+
+/*
+ * Edit in place: the body of the plain string (neither schema nor complement) under <key>,
+ * grown to <size> bytes if it is shorter, to be changed by the caller before the unlock. The
+ * bytes from the old end to <zeros_to> (at most <size>) are zeros, those behind it undefined.
+ * An absent key is created, wholly of zeros and without expiry; an expiry that is there stays.
+ * Marks watchers. NULL without memory. O(1), amortized, beside the zeros.
+ */
+char *keyspace_edit_locked(struct keyspace *keyspace, const struct key *key, size_t size,
+                           size_t zeros_to);
+bool entry_is_plain(const struct entry *entry); /* may it be edited so? */
 
 /*
  * Replace body, complement and version of an existing string entry by an equivalent record:
@@ -214,12 +237,26 @@ void keyspace_set_remove_hook(struct keyspace *keyspace, const atomic_size_t *ga
 
 struct keyspace_stats {
     uint64_t expired; /* keys removed because their time was over */
+    uint64_t evicted; /* keys removed to make room */
     uint64_t hits;    /* of keyspace_find_locked */
     uint64_t misses;
     uint64_t memory_size; /* bytes in entries, values, tables */
 };
 void keyspace_stats(struct keyspace *keyspace, struct keyspace_stats *ret_stats);
 void keyspace_reset_stats(struct keyspace *keyspace);
+
+/*
+ * Bytes in entries, values and tables that can be looked up, without the detached: one load.
+ * Off by at most a step per shard and database. A new step counts at once; the parts' debts to
+ * the sum are called in by keyspace_settle_memory() (locks shard by shard), and until then
+ * keyspace_memory() asks every part. The background calls it; it does nothing when all is told.
+ */
+uint64_t keyspace_memory(const struct keyspace *keyspace);
+void keyspace_set_memory_step(struct keyspace *keyspace, uint64_t step);
+void keyspace_settle_memory(struct keyspace *keyspace);
+
+/* Bytes that wait for keyspace_free_some(). */
+uint64_t keyspace_detached(const struct keyspace *keyspace);
 
 /* Live records of (schema, version), and how many of them carry a complement. */
 void keyspace_census(struct keyspace *keyspace, uint32_t schema, uint32_t version,

@@ -13,6 +13,17 @@
 #include "server/store/partition.h"
 #include "server/store/shard.h"
 
+#include <stdalign.h>
+
+/* struct eviction_options, to be read by any thread. */
+struct eviction_settings {
+    atomic_uint policy;
+    atomic_bool is_lfu;
+    atomic_uint_least32_t samples;
+    atomic_uint_least32_t lfu_log_factor;
+    atomic_uint_least32_t lfu_decay_minutes;
+};
+
 struct keyspace {
     uint32_t shard_count_log2;              /* [const] */
     uint32_t shard_count;                   /* [const] */
@@ -20,6 +31,10 @@ struct keyspace {
     uint64_t hash_seed;                     /* [const] */
     struct shard *shards;                   /* [owned] */
     _Atomic(struct partition *) *databases; /* [owned] NULL until first written to */
+
+    struct eviction_settings eviction;
+    atomic_uint_least32_t database_end; /* no database from here on was ever written to */
+    atomic_bool is_charge_stale;        /* the step sank: partitions may owe more than one */
 
     const atomic_size_t *remove_gate; /* [const] */
     keyspace_on_remove *on_remove;    /* [const] */
@@ -32,6 +47,8 @@ struct keyspace {
     struct detached *detached;   /* [detached lock] flushed tables */
     struct entry_list large;     /* [detached lock] dead entries that are large to free */
     atomic_size_t detached_size; /* bytes in both */
+
+    alignas(MEMORY_LINE) struct charge charge; /* of all partitions */
 };
 
 /* NULL: nothing was ever written to <db>. */
@@ -57,6 +74,10 @@ void keyspace_unlock_shard(struct keyspace *keyspace, uint32_t index);
 /* Take the expired entry of <key> out: watchers, hook, counter, garbage. <key> may lie in the
  * entry. The table keeps its size: partition_adjust(). */
 void keyspace_drop_expired_locked(struct keyspace *keyspace, struct partition *partition,
+                                  const struct key *key, void **slot);
+
+/* Likewise of an entry that makes room. */
+void keyspace_drop_evicted_locked(struct keyspace *keyspace, struct partition *partition,
                                   const struct key *key, void **slot);
 
 #endif

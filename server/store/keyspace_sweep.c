@@ -72,6 +72,60 @@ keyspace_average_ttl_ms(struct keyspace *keyspace, uint32_t db, int64_t now_ms)
     return mean_ms > now_ms ? mean_ms - now_ms : 0;
 }
 
+static uint64_t
+memory_sum(const struct keyspace *keyspace)
+{
+    uint32_t end = atomic_load_explicit(&keyspace->database_end, memory_order_acquire);
+    uint64_t total = 0;
+    for (uint32_t db = 0; db < end; db++)
+        total += sum(keyspace, db, memory_of);
+    return total;
+}
+
+uint64_t
+keyspace_memory(const struct keyspace *keyspace)
+{
+    if (atomic_load_explicit(&keyspace->is_charge_stale, memory_order_acquire))
+        return memory_sum(keyspace);
+    return charge_total(&keyspace->charge);
+}
+
+uint64_t
+keyspace_detached(const struct keyspace *keyspace)
+{
+    return atomic_load_explicit(&keyspace->detached_size, memory_order_relaxed);
+}
+
+void
+keyspace_set_memory_step(struct keyspace *keyspace, uint64_t step)
+{
+    atomic_store(&keyspace->charge.step, step);
+    atomic_store(&keyspace->is_charge_stale, true);
+}
+
+void
+keyspace_settle_memory(struct keyspace *keyspace)
+{
+    /* A step that sinks meanwhile is a matter of the next call: the flag is up again by then.
+     */
+    if (!atomic_load(&keyspace->is_charge_stale))
+        return;
+    uint64_t step = atomic_load(&keyspace->charge.step);
+    for (uint32_t i = 0; i < keyspace->shard_count; i++) {
+        keyspace_lock_shard(keyspace, i);
+        uint32_t end = atomic_load_explicit(&keyspace->database_end, memory_order_acquire);
+        for (uint32_t db = 0; db < end; db++) {
+            struct partition *partition = keyspace_partition(keyspace, db, i);
+            if (partition != NULL)
+                partition_charge(partition);
+        }
+        keyspace_unlock_shard(keyspace, i);
+    }
+    atomic_store(&keyspace->is_charge_stale, false);
+    if (atomic_load(&keyspace->charge.step) != step)
+        atomic_store(&keyspace->is_charge_stale, true);
+}
+
 void
 keyspace_stats(struct keyspace *keyspace, struct keyspace_stats *ret_stats)
 {
@@ -79,12 +133,11 @@ keyspace_stats(struct keyspace *keyspace, struct keyspace_stats *ret_stats)
     for (uint32_t i = 0; i < keyspace->shard_count; i++) {
         const struct shard *shard = &keyspace->shards[i];
         stats.expired += counter_get(&shard->expired);
+        stats.evicted += counter_get(&shard->evicted);
         stats.hits += counter_get(&shard->hits);
         stats.misses += counter_get(&shard->misses);
     }
-    for (uint32_t db = 0; db < keyspace->database_count; db++)
-        stats.memory_size += sum(keyspace, db, memory_of);
-    stats.memory_size += atomic_load(&keyspace->detached_size);
+    stats.memory_size = memory_sum(keyspace) + keyspace_detached(keyspace);
     *ret_stats = stats;
 }
 
@@ -95,6 +148,7 @@ keyspace_reset_stats(struct keyspace *keyspace)
         struct shard *shard = &keyspace->shards[i];
         keyspace_lock_shard(keyspace, i);
         counter_set(&shard->expired, 0);
+        counter_set(&shard->evicted, 0);
         counter_set(&shard->hits, 0);
         counter_set(&shard->misses, 0);
         keyspace_unlock_shard(keyspace, i);

@@ -24,6 +24,12 @@ memory_alloc(size_t size)
 }
 
 void *
+memory_alloc_zeroed(size_t size)
+{
+    return fails() ? NULL : calloc(1, size);
+}
+
+void *
 memory_alloc_lines(size_t size)
 {
     CHECK(size % MEMORY_LINE == 0);

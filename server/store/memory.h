@@ -16,6 +16,9 @@ enum { MEMORY_LINE = 64 }; /* bytes of a cache line */
 
 void *memory_alloc(size_t size);
 
+/* Zeros; of large blocks no byte is touched for it. */
+void *memory_alloc_zeroed(size_t size);
+
 /* <size> (a multiple of MEMORY_LINE) bytes that start at a cache line. */
 void *memory_alloc_lines(size_t size);
 

@@ -18,18 +18,26 @@ item_hash(const void *item, uint64_t seed)
     return partition_hash(entry_key(item), seed);
 }
 
+void
+partition_charge(struct partition *partition)
+{
+    charge_tell(partition->charge, &partition->charged, counter_get(&partition->memory_size));
+}
+
 static void
 update_memory(struct partition *partition)
 {
-    counter_set(&partition->memory_size,
-                counter_get(&partition->entries_size) + partition->table.memory +
-                    census_memory(&partition->census) + memory_size(partition->spare));
+    uint64_t size = counter_get(&partition->entries_size) + partition->table.memory +
+                    census_memory(&partition->census) + memory_size(partition->spare);
+    counter_set(&partition->memory_size, size);
+    if (charge_is_due(partition->charge, partition->charged, size))
+        partition_charge(partition);
 }
 
 void
-partition_init(struct partition *partition, uint64_t seed)
+partition_init(struct partition *partition, uint64_t seed, struct charge *charge)
 {
-    *partition = (struct partition){.spare = NULL};
+    *partition = (struct partition){.charge = charge};
     table_init(&partition->table, item_hash, seed);
 }
 
@@ -52,6 +60,16 @@ partition_find(const struct partition *partition, const struct key *key)
     struct table_probe probe;
     void **slot = table_probe_first(&partition->table, key->hash, &probe);
     while (slot != NULL && !entry_has_key(*slot, key->name))
+        slot = table_probe_next(&probe);
+    return slot;
+}
+
+void **
+partition_find_hash(const struct partition *partition, uint64_t hash)
+{
+    struct table_probe probe;
+    void **slot = table_probe_first(&partition->table, hash, &probe);
+    while (slot != NULL && item_hash(*slot, partition->table.seed) != hash)
         slot = table_probe_next(&probe);
     return slot;
 }

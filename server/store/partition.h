@@ -9,6 +9,7 @@
 #define SERVER_STORE_PARTITION_H
 
 #include "server/store/census.h"
+#include "server/store/charge.h"
 #include "server/store/counter.h"
 #include "server/store/entry.h"
 #include "server/store/memory.h"
@@ -28,6 +29,8 @@ struct partition {
     struct counter expiry_sum;   /* of their expiries, each >> PARTITION_EXPIRY_SHIFT */
     struct counter entries_size; /* bytes of entries, hashes included */
     struct counter memory_size;  /* of everything here */
+    struct charge *charge;       /* [const] where it is summed up */
+    uint64_t charged;            /* what the sum was told */
     struct census census;
     struct detached *spare; /* [owned] so that a flush needs no memory */
 };
@@ -36,11 +39,14 @@ enum { PARTITION_EXPIRY_SHIFT = 4 };
 
 uint64_t partition_hash(struct slice name, uint64_t seed); /* of a key */
 
-void partition_init(struct partition *partition, uint64_t seed);
+void partition_init(struct partition *partition, uint64_t seed, struct charge *charge);
 void partition_fini(struct partition *partition); /* frees the entries, too */
 
 /* The slot of <key>; NULL: absent. Expiry is not looked at. */
 void **partition_find(const struct partition *partition, const struct key *key);
+
+/* Likewise of a key of which only the hash is known. */
+void **partition_find_hash(const struct partition *partition, uint64_t hash);
 
 /* Room for records of (schema, version) in the census; schema 0 needs none. */
 bool partition_reserve(struct partition *partition, uint32_t schema, uint32_t version);
@@ -55,6 +61,9 @@ bool partition_put(struct partition *partition, const struct key *key, void **sl
  * with. */
 struct entry *partition_take(struct partition *partition, uint64_t hash, void **slot);
 void partition_adjust(struct partition *partition);
+
+/* Tell the sum at once. */
+void partition_charge(struct partition *partition);
 
 /* After a change in place of the entry that added <before> to the sums. */
 void partition_recount(struct partition *partition, uint64_t hash,

@@ -27,6 +27,12 @@ shard_lock(struct shard *shard)
     CHECK(pthread_mutex_lock(&shard->lock) == 0);
 }
 
+bool
+shard_try_lock(struct shard *shard)
+{
+    return pthread_mutex_trylock(&shard->lock) == 0;
+}
+
 struct entry_list
 shard_unlock(struct shard *shard)
 {

@@ -19,9 +19,11 @@ struct shard {
     struct entry_list garbage; /* [shard lock] freed after the unlock */
     uint32_t revision;         /* [shard lock] the last one given out */
     uint32_t clock_s;          /* [shard lock] the last seen, for entries written */
+    uint64_t random;           /* [shard lock] for LFU's counters */
     struct counter hits;
     struct counter misses;
     struct counter expired;
+    struct counter evicted;
     struct watch_table watches; /* [shard lock] */
 };
 
@@ -30,6 +32,7 @@ void shard_fini(struct shard *shard); /* nothing watched, no garbage */
 
 /* Spins briefly, then parks. */
 void shard_lock(struct shard *shard);
+bool shard_try_lock(struct shard *shard); /* false: somebody else holds it */
 
 /* The list is the caller's to free, best after the last unlock. */
 struct entry_list shard_unlock(struct shard *shard);

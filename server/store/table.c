@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "server/store/memory.h"
+#include "server/store/splitmix.h"
 
 #include <string.h>
 
@@ -503,15 +504,6 @@ table_scan(const struct table *table, uint64_t cursor, table_on_slot *on_slot, v
     return reverse(reverse(cursor | ~(uint64_t)(half - 1)) + 1);
 }
 
-static uint64_t
-random_next(uint64_t *random)
-{
-    uint64_t z = *random += 0x9e3779b97f4a7c15u; /* splitmix64 */
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 void **
 table_random(const struct table *table, uint64_t *random)
 {
@@ -520,13 +512,13 @@ table_random(const struct table *table, uint64_t *random)
     /* A place in a chain of up to 16, and none where the chain is shorter: uniform but for the
      * chains that are longer, which are too few to tell. */
     for (int draws = 0; draws < 256; draws++) {
-        uint64_t bits = random_next(random);
+        uint64_t bits = splitmix_next(random);
         uint32_t index = (uint32_t)((bits >> 32) * table->bucket_count >> 32);
         void **slot = table_slot_at(table, index, bits % 16);
         if (slot != NULL)
             return slot;
     }
-    uint32_t start = (uint32_t)(random_next(random) % table->bucket_count);
+    uint32_t start = (uint32_t)(splitmix_next(random) % table->bucket_count);
     for (uint32_t i = 0; i < table->bucket_count; i++) {
         void **slot = table_slot_at(table, (start + i) % table->bucket_count, 0);
         if (slot != NULL)
@@ -571,6 +563,21 @@ table_due_find(struct table *table, int64_t now, uint32_t *ret_index)
     }
     counter_set(&table->due, (uint64_t)table_min);
     return false;
+}
+
+uint32_t
+table_expiring_find(const struct table *table, uint32_t index, uint32_t end)
+{
+    while (index < end) {
+        const struct segment *segment = &table->segments[index >> TABLE_SEGMENT_LOG2];
+        if (segment->due == TABLE_DUE_NEVER)
+            index = (index | (TABLE_SEGMENT - 1)) + 1;
+        else if (segment->homes[index % TABLE_SEGMENT].due == TABLE_DUE_NEVER)
+            index++;
+        else
+            return index;
+    }
+    return end;
 }
 
 void

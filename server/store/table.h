@@ -198,6 +198,9 @@ void table_due_note(struct table *table, uint64_t hash, int64_t due);
 bool table_due_find(struct table *table, int64_t now, uint32_t *ret_index);
 void table_due_set(struct table *table, uint32_t index, int64_t due);
 
+/* The first bucket of <index> .. <end> - 1 that may hold an item that expires; <end>: none. */
+uint32_t table_expiring_find(const struct table *table, uint32_t index, uint32_t end);
+
 /* The <ordinal>th occupied slot of home bucket <index>'s chain; NULL past its end. */
 void **table_slot_at(const struct table *table, uint32_t index, size_t ordinal);
 
