@@ -1,6 +1,7 @@
 /*
  * The keyspace against plain arrays: random calls, time passing, allocations failing at times.
  */
+#include "server/store/eviction.h"
 #include "server/store/hash.h"
 #include "server/store/keyspace.h"
 #include "server/store/memory.h"
@@ -39,6 +40,7 @@ struct model {
     uint32_t shard_count_log2;
     uint64_t random;
     int64_t now_ms;
+    struct evictor evictor;
     struct record records[DB_COUNT][NAME_COUNT];
 };
 
@@ -217,6 +219,85 @@ step_move(struct model *model, uint32_t db, size_t index, struct record *record)
         record->kind = ABSENT;
 }
 
+/* The body grows by what follows from the key and its new size, or is written over by the same.
+ */
+static void
+step_edit(struct model *model, uint32_t db, size_t index, struct record *record)
+{
+    struct key key = key_of(model, db, index);
+    struct entry *entry = keyspace_peek_locked(model->keyspace, &key, model->now_ms);
+    if (entry != NULL && !entry_is_plain(entry)) {
+        assert_true(record->kind == HASH || record->schema != 0);
+        return;
+    }
+    size_t old_size = entry != NULL ? record->size : 0;
+    size_t size = draw(model, 4) == 0 ? draw(model, BODY_MAX) : old_size + draw(model, 9);
+    size = size < BODY_MAX ? size : BODY_MAX;
+    size_t zeros_to = draw(model, 2) * size;
+    char *body = keyspace_edit_locked(model->keyspace, &key, size, zeros_to);
+    if (body == NULL) {
+        if (entry == NULL)
+            record->kind = ABSENT;
+        return;
+    }
+    if (entry == NULL)
+        *record = (struct record){.kind = STRING, .expiry_ms = NONE};
+    for (size_t i = old_size; i < zeros_to; i++)
+        assert_int_equal(body[i], 0);
+    record->size = size > old_size ? size : old_size;
+    memcpy(body, body_of(index, size).data, size);
+}
+
+/* Whatever one eviction takes: what is gone is gone from the model. */
+static void
+step_evict(struct model *model)
+{
+    size_t before = 0;
+    size_t after = 0;
+    struct eviction_options options = {
+        .policy = (enum eviction_policy)draw(model, EVICTION_NONE + 1),
+        .samples = 1 + (uint32_t)draw(model, 10),
+        .lfu_log_factor = 1,
+        .lfu_decay_minutes = 1,
+    };
+    bool is_volatile = options.policy <= EVICTION_VOLATILE_TTL;
+    size_t eligible = 0;
+    for (uint32_t db = 0; db < DB_COUNT; db++) {
+        before += keyspace_size(model->keyspace, db);
+        eligible += is_volatile ? keyspace_expiring_count(model->keyspace, db)
+                                : keyspace_size(model->keyspace, db);
+    }
+    struct keyspace_stats stats_before;
+    struct keyspace_stats stats;
+    keyspace_stats(model->keyspace, &stats_before);
+    keyspace_set_eviction(model->keyspace, &options);
+    enum eviction result = keyspace_evict(model->keyspace, &model->evictor, model->now_ms);
+    keyspace_stats(model->keyspace, &stats);
+    for (uint32_t db = 0; db < DB_COUNT; db++)
+        after += keyspace_size(model->keyspace, db);
+    bool may_evict = options.policy != EVICTION_NONE && eligible > 0;
+    assert_int_equal(result, may_evict ? EVICTION_DONE : EVICTION_NOTHING);
+    assert_int_equal(before - after, stats.evicted + stats.expired - stats_before.evicted -
+                                         stats_before.expired);
+    assert_true(stats.evicted <= stats_before.evicted + 1);
+    assert_true((before > after) == may_evict);
+    size_t evicted = 0;
+    for (uint32_t db = 0; db < DB_COUNT; db++) {
+        for (size_t i = 0; i < NAME_COUNT; i++) {
+            struct record *record = &model->records[db][i];
+            struct key key = key_of(model, db, i);
+            if (!is_live(model, record))
+                continue;
+            if (keyspace_peek_locked(model->keyspace, &key, model->now_ms) == NULL) {
+                assert_true(!is_volatile || record->expiry_ms != NONE);
+                record->kind = ABSENT;
+                evicted++;
+            }
+        }
+    }
+    assert_int_equal(evicted, stats.evicted - stats_before.evicted);
+}
+
 static size_t size_seen;
 
 static void
@@ -271,6 +352,13 @@ assert_whole(struct model *model)
     }
     struct keyspace_stats stats;
     keyspace_stats(keyspace, &stats);
+    uint64_t step = draw(model, 2) * 1000;
+    keyspace_set_memory_step(keyspace, step);
+    assert_int_equal(keyspace_memory(keyspace) + keyspace_detached(keyspace),
+                     stats.memory_size);
+    keyspace_settle_memory(keyspace);
+    assert_int_equal(keyspace_memory(keyspace) + keyspace_detached(keyspace),
+                     stats.memory_size);
     assert_in_range(stats.memory_size, size_seen,
                     size_seen + total * 40 +
                         ((size_t)DB_COUNT << model->shard_count_log2) * 700);
@@ -304,7 +392,7 @@ step_whole(struct model *model, uint32_t db)
 {
     uint32_t other = (uint32_t)draw(model, DB_COUNT);
     static struct record records[NAME_COUNT];
-    switch (draw(model, 40)) {
+    switch (draw(model, 44)) {
     case 0:
         flush(model, db);
         break;
@@ -319,6 +407,20 @@ step_whole(struct model *model, uint32_t db)
     case 2:
         assert_whole(model);
         break;
+    case 3:
+    case 4:
+    case 5:
+        step_evict(model);
+        break;
+    case 6: {
+        /* All is told already: what is not yet is at most a step per partition. */
+        struct keyspace_stats stats;
+        keyspace_stats(model->keyspace, &stats);
+        uint64_t told = keyspace_memory(model->keyspace) + keyspace_detached(model->keyspace);
+        uint64_t bound = (uint64_t)(DB_COUNT * 64 * 1024) << model->shard_count_log2;
+        assert_true(told <= stats.memory_size + bound && stats.memory_size <= told + bound);
+        break;
+    }
     default:
         (void)keyspace_free_some(model->keyspace, 1 + draw(model, 50));
         (void)keyspace_expire_some(model->keyspace, model->now_ms, 1 + draw(model, 50));
@@ -352,7 +454,9 @@ step(struct model *model)
         step_move(model, db, index, record);
     else if (deed < 85)
         step_rebase(model, db, index, record);
-    else if (deed < 87)
+    else if (deed < 90)
+        step_edit(model, db, index, record);
+    else if (deed < 92)
         step_hash(model, db, index, record);
     memory_fail_at(0);
     if (deed >= 40 && deed < 55)
@@ -381,6 +485,7 @@ it_holds_what_plain_arrays_hold(void **state)
             .random = round, .now_ms = 1700000000000, .shard_count_log2 = round + round / 3};
         model.keyspace = keyspace_new(&options);
         assert_non_null(model.keyspace);
+        evictor_init(&model.evictor, round);
         for (int i = 0; i < STEP_COUNT; i++)
             step(&model);
         assert_whole(&model);
