@@ -1,3 +1,4 @@
+#include "server/store/eviction.h"
 #include "server/store/hash.h"
 #include "server/store/keyspace.h"
 
@@ -35,6 +36,7 @@ struct shared {
 struct worker {
     struct shared *shared;
     uint64_t random;
+    struct evictor evictor;
     pthread_t thread;
 };
 
@@ -142,6 +144,21 @@ count_one(struct worker *worker, int64_t now_ms)
     }
 }
 
+/* A string that all workers write to in place. */
+static void
+edit(struct worker *worker)
+{
+    struct keyspace *keyspace = worker->shared->keyspace;
+    char name[32];
+    struct key key = key_of(keyspace, 3, "edited", draw(&worker->random, 4), name);
+    size_t size = 1 + draw(&worker->random, 3000);
+    keyspace_lock(keyspace, &key, 1);
+    char *body = keyspace_edit_locked(keyspace, &key, size, size);
+    require(body != NULL && (body[size - 1] == 0 || body[size - 1] == 'x'));
+    body[size - 1] = 'x';
+    keyspace_unlock(keyspace, &key, 1);
+}
+
 static void *
 work(void *context)
 {
@@ -151,6 +168,9 @@ work(void *context)
         transfer(worker, now_ms);
         churn(worker, now_ms);
         count_one(worker, now_ms);
+        edit(worker);
+        if (i % 20 == 0)
+            (void)keyspace_evict(worker->shared->keyspace, &worker->evictor, now_ms);
     }
     atomic_fetch_sub(&worker->shared->running, 1);
     return NULL;
@@ -183,6 +203,8 @@ keep_house(struct shared *shared)
     struct keyspace *keyspace = shared->keyspace;
     uint64_t cursor = 0;
     uint64_t random = 99;
+    struct evictor evictor;
+    evictor_init(&evictor, 99);
     size_t seen = 0;
     struct buffer name;
     buffer_init(&name, 0);
@@ -190,6 +212,15 @@ keep_house(struct shared *shared)
         int64_t now_ms = atomic_load(&shared->clock_ms);
         (void)keyspace_expire_some(keyspace, now_ms, 100);
         (void)keyspace_free_some(keyspace, 100);
+        /* Accounts never expire: a volatile policy leaves them alone. */
+        keyspace_set_eviction(
+            keyspace,
+            &(struct eviction_options){.policy = (enum eviction_policy)(i % 4), .samples = 5});
+        (void)keyspace_evict(keyspace, &evictor, now_ms);
+        keyspace_set_memory_step(keyspace, (uint64_t)(i % 3) * 1000);
+        require(keyspace_memory(keyspace) > 0);
+        if (i % 2 == 0)
+            keyspace_settle_memory(keyspace);
         cursor = keyspace_scan(keyspace, 1, cursor, 20, now_ms, false, on_entry, &seen);
         buffer_clear(&name);
         (void)keyspace_random(keyspace, 2, draw(&random, 1 << 30), now_ms, false, &name);
@@ -222,7 +253,7 @@ transfers_keep_the_sum_and_no_watched_increment_is_lost(void **state)
 {
     (void)state;
     struct keyspace_options options = {
-        .database_count = 3, .shard_count_log2 = 4, .hash_seed = 1};
+        .database_count = 4, .shard_count_log2 = 4, .hash_seed = 1};
     struct shared shared = {.keyspace = keyspace_new(&options)};
     atomic_store(&shared.running, THREAD_COUNT);
     atomic_store(&shared.clock_ms, 1700000000000);
@@ -236,6 +267,7 @@ transfers_keep_the_sum_and_no_watched_increment_is_lost(void **state)
     struct worker workers[THREAD_COUNT];
     for (unsigned i = 0; i < THREAD_COUNT; i++) {
         workers[i] = (struct worker){.shared = &shared, .random = i};
+        evictor_init(&workers[i].evictor, i);
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
     keep_house(&shared);
