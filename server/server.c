@@ -100,6 +100,7 @@ open_parts(struct server *server, struct buffer *ret_error)
     struct keyspace_options options = {
         .database_count = (uint32_t)config_number(server->config, CONFIG_DATABASES),
         .shard_count_log2 = SERVER_SHARDS_LOG2,
+        .now_ms = server->start_ms,
     };
     random_bytes(&options.hash_seed, sizeof(options.hash_seed));
     server->keyspace = keyspace_new(&options);

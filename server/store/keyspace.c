@@ -40,6 +40,7 @@ keyspace_new(const struct keyspace_options *options)
     CHECK(pthread_mutex_init(&keyspace->detached_lock, NULL) == 0);
     hash_seed(options->hash_seed);
     atomic_store(&keyspace->charge.step, CHARGE_STEP);
+    atomic_store(&keyspace->clock_s, (uint32_t)(options->now_ms / 1000));
     keyspace_set_eviction(keyspace, &(struct eviction_options){.policy = EVICTION_NONE,
                                                                .samples = 5,
                                                                .lfu_log_factor = 10,

@@ -49,6 +49,7 @@ struct keyspace_options {
     uint32_t database_count;   /* 1 .. 65,535 */
     uint32_t shard_count_log2; /* 8: 256 shards */
     uint64_t hash_seed;        /* keyed hashing against flooding */
+    int64_t now_ms;            /* for access clocks until a call tells the time */
 };
 
 struct keyspace *keyspace_new(const struct keyspace_options *options);
