@@ -7,6 +7,7 @@ PORT     ?= 6379
 PREFIX   ?= /usr/local
 HISTORIES ?= 200000
 FUZZ_SECONDS ?= 60
+BENCH_SCALE ?= small
 CC       ?= cc
 CFLAGS   ?= -O2 -g
 OUT      := build/$(MODE)
@@ -38,8 +39,8 @@ REPLAYS  := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/replay/%,$(wildcard tests/fuzz
 SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 .DEFAULT_GOAL := all
-.PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo cpu bench \
-        format lint compdb cover install clean help
+.PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo bench \
+        perf-check format lint compdb cover install clean help
 
 all: $(OUT)/segue-server $(OUT)/segue-bench ## build the server and the load generator (after `make deps`)
 	@mkdir -p build; [ $(MODE) != plain ] || ln -sf plain/segue-server plain/segue-bench build
@@ -135,6 +136,16 @@ cpu: deps-test ## CPU per request beside redis-server, at most 0.7 of it
 demo: deps-test ## a rolling upgrade and a rollback of a small shop, beside redis-server
 	@$(MAKE) --no-print-directory all
 	tests/demo/run $(OUT)/segue-server
+
+bench: deps ## compare with redis-server, memcached and PEERS="name=path ...": BENCH_SCALE=small|full
+	@tests/install peers perf
+	@$(MAKE) --no-print-directory all
+	bench/run --scale $(BENCH_SCALE) $(addprefix --peer ,$(PEERS))
+
+perf-check: deps ## instructions per request against committed figures (callgrind)
+	@tests/install perf
+	@$(MAKE) --no-print-directory all
+	bench/instructions
 
 format: ## format the C sources
 	clang-format -i $(filter-out %.def,$(SOURCES))

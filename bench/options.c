@@ -38,6 +38,7 @@ static const struct option table[] = {
     {"seconds", REAL, AT(seconds), 0, 1e6, "S", "to run, 10 unless --requests"},
     {"requests", INTEGER, AT(requests), 0, 1e15, "N", "to send"},
     {"keys", INTEGER, AT(keys), 1, 1e11, "N", "500000, or what the workload says"},
+    {"first-key", INTEGER, AT(first_key), 0, 1e11, "N", "their numbers begin here, 0"},
     {"value-size", INTEGER, AT(value_size), 1, 536870912, "BYTES", "512, or the workload's"},
     {"ttl", INTEGER, AT(ttl_s), 0, 2e9, "S", "seconds to live of what is written, 3600; 0: no"},
     {"zipf", REAL, AT(zipf), 0, 10, "S", "keys by Zipf's law with this exponent; 0: uniform"},

@@ -25,6 +25,7 @@ struct options {
     double seconds;   /* 0: until <requests> */
     int64_t requests; /* 0: until <seconds> */
     int64_t keys;
+    int64_t first_key; /* number of the first of them */
     int64_t value_size;
     int64_t ttl_s; /* 0: none */
     double zipf;   /* exponent, 0: uniform */

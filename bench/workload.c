@@ -173,6 +173,7 @@ static void
 make_key(const struct generator *generator, uint64_t key, char *ret_text)
 {
     size_t at = strlen(generator->options->workload->prefix);
+    key += (uint64_t)generator->options->first_key;
     memcpy(ret_text, generator->options->workload->prefix, at);
     for (size_t i = KEY_SIZE; i-- > at; key /= 10) {
         ret_text[i] = (char)('0' + key % 10);

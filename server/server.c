@@ -102,7 +102,10 @@ open_parts(struct server *server, struct buffer *ret_error)
         .shard_count_log2 = SERVER_SHARDS_LOG2,
         .now_ms = server->start_ms,
     };
-    random_bytes(&options.hash_seed, sizeof(options.hash_seed));
+    options.hash_seed = (uint64_t)config_number(server->config, CONFIG_HASH_SEED);
+    if (options.hash_seed == 0) {
+        random_bytes(&options.hash_seed, sizeof(options.hash_seed));
+    }
     server->keyspace = keyspace_new(&options);
     server->quarantine = quarantine_new();
     server->counters =
