@@ -39,7 +39,7 @@ REPLAYS  := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/replay/%,$(wildcard tests/fuzz
 SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 .DEFAULT_GOAL := all
-.PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo bench \
+.PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo cpu bench \
         perf-check format lint compdb cover install clean help
 
 all: $(OUT)/segue-server $(OUT)/segue-bench ## build the server and the load generator (after `make deps`)

@@ -70,15 +70,15 @@ class Peer:
         kinds = [kind for kind in ("segue", "memcached") if lower.startswith(kind)]
         return (kinds[0] if kinds else "redis"), version
 
-    def argv(self, port, directory, threads):
+    def argv(self, port, directory, threads, connections):
         if any("{port}" in word for word in self.words):
             return [word.format(port=port, dir=directory, threads=threads) for word in self.words]
         if self.kind == "memcached":
             user = ["-u", "root"] if os.getuid() == 0 else []
-            return self.words + ["-p", str(port), "-U", "0", "-l", "127.0.0.1", "-c", "20000",
+            return self.words + ["-p", str(port), "-U", "0", "-l", "127.0.0.1", "-c", str(connections),
                                  "-m", "16384", "-t", str(threads)] + user
         argv = self.words + ["--port", str(port), "--bind", "127.0.0.1", "--dir", directory,
-                             "--save", "", "--appendonly", "no", "--maxclients", "20000"]
+                             "--save", "", "--appendonly", "no", "--maxclients", str(connections)]
         if self.kind == "segue":
             argv += ["--threads", str(threads)]
         elif threads > 1:
@@ -89,11 +89,13 @@ class Peer:
 class Server:
     """A process of a peer."""
 
-    def __init__(self, peer, cores=None, threads=1, before=(), options=(), patience=20):
+    def __init__(self, peer, cores=None, threads=1, before=(), options=(), patience=20,
+                 connections=20000):
         self.peer, self.cores = peer, cores
         self.directory = tempfile.mkdtemp(prefix="segue-bench-")
         self.port = free_port()
-        argv = list(before) + peer.argv(self.port, self.directory, threads) + list(options)
+        argv = list(before) + peer.argv(
+            self.port, self.directory, threads, connections) + list(options)
         self.log = os.path.join(self.directory, "log")
         with open(self.log, "wb") as log:
             # Its own session: an interrupt at the terminal reaches only us, and we stop it.
@@ -201,7 +203,7 @@ class Counted(Server):
                   f"--callgrind-out-file={self.output}/out"]
         if within:
             before.append(f"--toggle-collect={within}")
-        super().__init__(peer, before=before, options=options, patience=120)
+        super().__init__(peer, before=before, options=options, patience=120, connections=500)
 
     def tell(self, word):
         done = subprocess.run(["vgdb", f"--pid={self.process.pid}", word], check=False,

@@ -1,0 +1,125 @@
+"""
+bars - what is to be reached, beside what was measured: a row per bar, ok or short.
+
+A row's figure is None when its section was not run or the server does not say it yet.
+"""
+
+import statistics
+
+
+def ratio(results, case, figure):
+    """Segue's median over redis-server's."""
+    by_server = results["requests"][case]
+    return by_server["segue"][figure] / by_server["redis"][figure]
+
+
+def worst(results, op, figure, pick):
+    return pick(ratio(results, f"{op} pipeline {p}", figure) for p in (16, 64))
+
+
+def memory_at_512(results):
+    sizes = results["memory"]
+    return min(sizes, key=lambda payload: abs(int(payload) - 512))
+
+
+def bytes_over(results):
+    return sizes_over(results, memory_at_512(results))
+
+
+def sizes_over(results, payload):
+    return results["memory"][payload]["segue"]["over"]
+
+
+def total_ratio(results):
+    at = results["memory"][memory_at_512(results)]
+    return at["segue"]["total"] / at["redis"]["total"]
+
+
+def mean_room(results):
+    """Mean bytes over the payload, less 6 % of the payload."""
+    return statistics.mean(row["segue"]["over"] - 0.06 * int(payload)
+                           for payload, row in results["memory"].items())
+
+
+def tail(results):
+    """How far the busy p99.9 is into what it may be: 1 is just allowed."""
+    f = results["growth"]["segue"]
+    return f["busy"] / max(2 * f["quiet"], f["quiet"] + 500)
+
+
+def counted(results, name):
+    value = results["growth"]["segue"][name]
+    return None if value is None else float(value)
+
+
+def contention(results):
+    return max(by["2 workers"]["total_us"] / by["1 worker"]["total_us"]
+               for by in results["contention"].values())
+
+
+# What, the bar, "<=" or ">=", the unit, the figure.
+BARS = [
+    ("user CPU per GET, pipeline 16 and 64, over redis-server's", 0.25, "<=", "x",
+     lambda r: worst(r, "GET", "user_us", max)),
+    ("user CPU per SET, likewise", 0.30, "<=", "x", lambda r: worst(r, "SET", "user_us", max)),
+    ("throughput GET, pipeline 16 (printed; CPU is the gate)", 2.2, ">=", "x",
+     lambda r: ratio(r, "GET pipeline 16", "rate")),
+    ("throughput SET, pipeline 16 (printed)", 2.2, ">=", "x",
+     lambda r: ratio(r, "SET pipeline 16", "rate")),
+    ("throughput GET, pipeline 64 (printed)", 2.8, ">=", "x",
+     lambda r: ratio(r, "GET pipeline 64", "rate")),
+    ("throughput SET, pipeline 64 (printed)", 2.8, ">=", "x",
+     lambda r: ratio(r, "SET pipeline 64", "rate")),
+    ("pipeline 1: total CPU per request, GET and SET", 0.9, "<=", "x",
+     lambda r: max(ratio(r, f"{op} pipeline 1", "total_us") for op in ("GET", "SET"))),
+    ("pipeline 1: user CPU per request", 0.5, "<=", "x",
+     lambda r: max(ratio(r, f"{op} pipeline 1", "user_us") for op in ("GET", "SET"))),
+    ("resident bytes per key over payload, about 512 bytes (aim 40)", 56, "<=", "B", bytes_over),
+    ("resident bytes per key in all, over redis-server's", 0.75, "<=", "x", total_ratio),
+    ("mean over payloads of 100 to 2000 bytes, less 6 %", 48, "<=", "B", mean_room),
+    ("resident bytes after ten-fold turnover, over fresh", 1.2, "<=", "x",
+     lambda r: r["turnover"]["segue"]["ratio"]),
+    ("idle connections, resident memory over redis-server's", 0.5, "<=", "x",
+     lambda r: r["idle"]["segue"]["resident"] / r["idle"]["redis"]["resident"]),
+    ("p99.9 of GET while keys grow, over what it may be", 1.0, "<=", "x", tail),
+    ("longest hold of a shard lock", 100, "<=", "us", lambda r: counted(r, "longest_lock_us")),
+    ("longest turn of a loop", 2000, "<=", "us", lambda r: counted(r, "longest_turn_us")),
+    ("CPU per request, two workers over one, hot keys and many", 1.15, "<=", "x", contention),
+    ("throughput to 8 workers on 16 cores, of linear", 0.8, ">=", "x", lambda r: None),
+    ("sessions with a trained dictionary, bytes over redis-server's", 0.45, "<=", "x",
+     lambda r: None),
+    ("their total CPU at pipeline 1 (dictionary), over plain GET's", 1.2, "<=", "x",
+     lambda r: None),
+    ("with LZ4 at pipeline 16, likewise", 1.6, "<=", "x", lambda r: None),
+]
+
+
+def judge(results):
+    """[(what, bar text, figure text, verdict), ...]"""
+    rows = []
+    for what, bar, sense, unit, get in BARS:
+        try:
+            figure = get(results)
+        except (KeyError, ZeroDivisionError, ValueError):
+            figure = None
+        text = f"{sense} {bar:g} {unit}"
+        if figure is None:
+            rows.append((what, text, "", "not measured"))
+            continue
+        is_met = figure <= bar if sense == "<=" else figure >= bar
+        rows.append((what, text, f"{figure:.2f} {unit}", "ok" if is_met else "SHORT"))
+    return rows
+
+
+def show_bars(results, report):
+    rows = judge(results)
+    results["bars"] = rows
+    report.line(f"{'what':<63} {'bar':>9} {'figure':>10}")
+    for what, bar, figure, verdict in rows:
+        report.line(f"{what:<63} {bar:>9} {figure:>10}  {verdict}")
+    verdicts = [row[3] for row in rows]
+    report.line(f"\n{verdicts.count('ok')} ok, {verdicts.count('SHORT')} short, "
+                f"{verdicts.count('not measured')} not measured")
+    if results["scale"] != "full":
+        report.line("A small run shows that the suite works; figures to quote come from "
+                    "BENCH_SCALE=full on a quiet machine.")
