@@ -54,7 +54,7 @@ class Peer:
     def __init__(self, name, command):
         self.name = name
         self.words = shlex.split(command)
-        self.words[0] = shutil.which(self.words[0]) or self.words[0]
+        self.words[0] = os.path.abspath(shutil.which(self.words[0]) or self.words[0])
         if not os.access(self.words[0], os.X_OK):
             raise Failed(f"{name}: {self.words[0]} is not there or not executable")
         self.kind, self.version = self.ask_version()
