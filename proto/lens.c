@@ -155,6 +155,7 @@ translate(struct walk *walk, const struct lens_record *record, unsigned to)
     unsigned reached;
     run->text_max = bound(record->body.size, limits->output_factor, limits->output_size);
     run->text_left = bound(run->text_max, LENS_TEXT_FACTOR, 0);
+    run->work_left = bound(record->body.size, limits->work_factor, limits->work_count);
     if (!versions_known(run->schema, record, to, run->failure) ||
         !walk_parse(walk, record->body, record->version, run->schema->limits.depth) ||
         !walk_check_identity(walk, record->version) ||
@@ -406,12 +407,15 @@ lens_write(const struct lens_schema *schema, const struct lens_record *old, unsi
         record.complement = rebased.complement;
         if (!slice_equal(rebased.body, body)) {
             struct lens_failure failure;
-            struct walk walk = {.run = {.schema = schema,
-                                        .arena = arena,
-                                        .failure = &failure,
-                                        .remember = true,
-                                        .text_max = SIZE_MAX,
-                                        .text_left = SIZE_MAX}};
+            struct walk walk = {
+                .run = {.schema = schema,
+                        .arena = arena,
+                        .failure = &failure,
+                        .remember = true,
+                        .text_max = SIZE_MAX,
+                        .text_left = SIZE_MAX,
+                        .work_left = bound(body.size, schema->limits.work_factor,
+                                           schema->limits.work_count)}};
             bool changed;
             walk_parse(&walk, body, by, schema->limits.depth);
             if (walk.run.no_memory ||

@@ -203,6 +203,9 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     if (place.object == NULL) {
         return true;
     }
+    if (!run_work(run, op->part_count * place.object->box->count)) {
+        return false;
+    }
     for (size_t i = 0; i < op->part_count; i++) {
         struct tree_node *stray;
         if (!slice_equal(op->parts[i].text, name->text) &&
@@ -326,6 +329,9 @@ find_parts(struct run *run, const struct plan_op *op, struct tree_node *object,
            struct tree_node **nodes, size_t *ret_count)
 {
     size_t count = 0;
+    if (!run_work(run, op->part_count * object->box->count)) {
+        return false;
+    }
     for (size_t i = 0; i < op->part_count; i++) {
         nodes[i] = NULL;
         unsigned found = tree_find(object, op->parts[i].text, &nodes[i]);

@@ -124,6 +124,8 @@ struct plan_limits {
     size_t output_size;
     size_t complement_factor;
     size_t complement_size;
+    size_t work_factor; /* ops run and members looked at: times the body's bytes, */
+    size_t work_count;  /* and so many more */
 };
 
 struct lens_schema {

@@ -104,6 +104,17 @@ run_spend(struct run *run, size_t size)
 }
 
 bool
+run_work(struct run *run, size_t count)
+{
+    if (count > run->work_left) {
+        run->no_memory = true;
+        return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of work");
+    }
+    run->work_left -= count;
+    return true;
+}
+
+bool
 run_text(struct run *run, struct tree_node *node, struct slice *ret_text)
 {
     if (!node->edited) {
@@ -184,7 +195,7 @@ run_resolve(struct run *run, struct tree_node *object, const struct plan_path *p
             place.blocked = true;
             break;
         }
-        if (!run_open(run, object)) {
+        if (!run_open(run, object) || !run_work(run, object->box->count)) {
             return false;
         }
         place.deepest = object;
@@ -494,7 +505,8 @@ run_list(struct run *run, const struct plan_list *list, bool up, struct tree_nod
         const struct plan_op *op = &list->ops[index];
         struct slice entry = nothing;
         run->forget = false;
-        if (!ops[op->kind](run, op, up, object, in == NULL ? nothing : in[index], &entry)) {
+        if (!run_work(run, 1) ||
+            !ops[op->kind](run, op, up, object, in == NULL ? nothing : in[index], &entry)) {
             if (run->settling && !run->no_memory) {
                 if (op->kind != PLAN_EACH) {
                     entry = run->forget ? nothing : in[index];

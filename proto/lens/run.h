@@ -35,6 +35,7 @@ struct run {
     unsigned to;
     size_t text_max;  /* of the text of any one value */
     size_t text_left; /* that may be put together on the way */
+    size_t work_left; /* ops that may be run, and members looked at for them */
     size_t held_max;  /* what there would be to remember, at most; kept by every op */
     const struct run_frame *frame;
     struct lens_failure *failure;
@@ -72,6 +73,9 @@ void run_hold_node(struct run *run, const struct tree_node *node);
 
 /* Note that <size> bytes of text are put together; false beyond the bounds. */
 bool run_spend(struct run *run, size_t size);
+
+/* Note that <count> ops are run or members looked at; false beyond the bounds. */
+bool run_work(struct run *run, size_t count);
 
 /* The raw text of a value, within bounds. */
 bool run_text(struct run *run, struct tree_node *node, struct slice *ret_text);

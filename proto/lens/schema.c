@@ -118,12 +118,15 @@ read_limits(struct reader *reader, struct tree_node *node, struct plan_limits *l
                                           "output_bytes",
                                           "complement_factor",
                                           "complement_bytes",
+                                          "work_factor",
+                                          "work_count",
                                           NULL};
     static const struct {
         int64_t min;
         int64_t max;
     } ranges[] = {
-        {1, JSON_DEPTH_MAX}, {1, PLAN_OPS_MAX}, {1, PLAN_NESTING_MAX}, {0, 1024},
+        {1, JSON_DEPTH_MAX}, {1, PLAN_OPS_MAX}, {1, PLAN_NESTING_MAX},
+        {0, 1024},           {0, 1LL << 40},    {0, 1024},
         {0, 1LL << 40},      {0, 1024},         {0, 1LL << 40},
     };
     if (!reader_object(reader, node, "limits", members)) {
@@ -157,8 +160,14 @@ read_limits(struct reader *reader, struct tree_node *node, struct plan_limits *l
         case 5:
             limits->complement_factor = (size_t)value;
             break;
-        default:
+        case 6:
             limits->complement_size = (size_t)value;
+            break;
+        case 7:
+            limits->work_factor = (size_t)value;
+            break;
+        default:
+            limits->work_count = (size_t)value;
         }
     }
     return true;
@@ -363,6 +372,8 @@ lens_schema_new(struct slice json, struct lens_problem *ret_problem)
         .output_size = 64 * 1024,
         .complement_factor = 4,
         .complement_size = 64 * 1024,
+        .work_factor = 8,
+        .work_count = 256 * 1024,
     };
     if (!arena_copy(&schema->arena, json, &schema->json)) {
         problem_set(ret_problem, "", "out of memory");
