@@ -2,10 +2,11 @@
  * lens - versioned documents: a checked schema, and what readers and writers of its versions
  * get.
  *
- * A schema document (JSON) becomes a `struct lens_schema`: immutable, with one compiled plan
- * per (from, to). A record is a body as its writer sent it, the writer's version, and the
- * complement: what other versions have and the body cannot show. lens_view() shows a record to
- * another version, lens_write() replaces its body without losing what the writer cannot see.
+ * A schema document (JSON) becomes a `struct lens_schema`: immutable, its steps compiled for
+ * both directions. A chain of steps runs over one tree of the document, parsed once and written
+ * once. A record is a body as its writer sent it, the writer's version, and the complement:
+ * what other versions have and the body cannot show. lens_view() shows a record to another
+ * version, lens_write() replaces its body without losing what the writer cannot see.
  *
  * The translation is a symmetric lens with complement (Hofmann, Pierce, Wagner: Symmetric
  * Lenses, POPL 2011); arrays are aligned by key (Barbosa et al.: Matching Lenses, ICFP 2010).

@@ -287,15 +287,12 @@ shut_down(struct server *server)
 
 /* ---- opening ---- */
 
+/* NET_LISTENERS_MAX addresses and ports at most: see listen_everywhere(). */
 static bool
 add_listener(struct net *net, struct listener *listener)
 {
     if (listener == NULL) {
         return false;
-    }
-    if (net->listener_count == NET_LISTENERS_MAX) {
-        listener_close(listener);
-        return true;
     }
     net->listeners[net->listener_count++] = listener;
     return true;
@@ -307,6 +304,11 @@ listen_everywhere(struct net *net, const struct words *addresses, uint16_t port,
                   struct buffer *ret_error)
 {
     size_t opened = 0;
+    if (net->listener_count + addresses->count >= NET_LISTENERS_MAX) { /* one for unixsocket */
+        buffer_printf(ret_error, "more than %d addresses and ports to listen on",
+                      NET_LISTENERS_MAX - 1);
+        return false;
+    }
     for (size_t i = 0; i < addresses->count; i++) {
         char address[64];
         struct slice word = addresses->items[i];

@@ -151,20 +151,31 @@ no_schema(struct slice name, struct buffer *ret_error)
     return false;
 }
 
-/* Releases forget a schema that goes: its id will never be seen again. */
+/*
+ * Releases forget a schema that goes: its id will never be seen again. One that named nothing
+ * else goes, too: kept, it would silently speak the default version of the schema's successor.
+ */
 static void
 forget_schema(struct draft *draft, uint32_t id)
 {
+    size_t releases_kept = 0;
     for (size_t i = 0; i < draft->release_count; i++) {
         struct draft_release *release = &draft->releases[i];
+        bool named = false;
         size_t kept = 0;
         for (size_t k = 0; k < release->count; k++) {
             if (release->pairs[k].schema_id != id) {
                 release->pairs[kept++] = release->pairs[k];
+            } else {
+                named = true;
             }
         }
         release->count = kept;
+        if (!named || kept > 0) {
+            draft->releases[releases_kept++] = *release;
+        }
     }
+    draft->release_count = releases_kept;
 }
 
 bool

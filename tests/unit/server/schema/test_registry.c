@@ -195,10 +195,8 @@ everything_survives_a_restart_and_ids_are_never_reused(void **state)
     registry = registry_current(holder);
     schema = registry_schema_by_name(registry, SLICE_OF("session"));
     assert_int_equal(schema->id, 2);
-    release = registry_release(registry, SLICE_OF("web@1"));
-    assert_int_equal(release_version(release, schema->index), 0);
-    assert_true(registry_release_delete(holder, SLICE_OF("web@1"), &old, &error));
-    registry_retire(holder, old);
+    /* It named nothing else, so it went with the schema. */
+    assert_null(registry_release(registry, SLICE_OF("web@1")));
     assert_false(registry_release_delete(holder, SLICE_OF("web@1"), &old, &error));
     buffer_fini(&error);
     registry_close(holder);
