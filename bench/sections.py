@@ -253,8 +253,8 @@ def growth(context):
                                     f"p99.9 quiet {quiet[-1]:.0f} us, busy {busy[-1]:.0f} us")
         out[peer.name] = {"rate": rate, "quiet": median(quiet), "busy": median(busy),
                           "refused": errors,
-                          "longest_lock_us": info.get("longest_shard_lock_usec"),
-                          "longest_turn_us": info.get("longest_loop_turn_usec")}
+                          "longest_lock_us": info.get("segue_longest_lock_hold_us"),
+                          "longest_turn_us": info.get("segue_longest_turn_us")}
         context.report.line(
             f"{peer.name:<11} at {rate:7.0f}/s: p99.9 quiet {median(quiet):7.0f} us, busy "
             f"{median(busy):7.0f} us; writes refused: {errors}")
