@@ -1,6 +1,7 @@
 /* When keys expire. Expiries belong to the record: no view is looked at. */
 #include "server/cmd/argument.h"
 #include "server/cmd/handlers.h"
+#include "server/cmd/value.h"
 
 /* The options of EXPIRE and its kin; all of them must hold. */
 struct expire_options {
@@ -79,7 +80,7 @@ expire(struct request *request, struct expiry_unit unit)
     }
     bool done = expiry_ms <= request->now_ms
                     ? keyspace_delete_locked(keyspace, key, request->now_ms)
-                    : keyspace_expire_locked(keyspace, key, expiry_ms);
+                    : value_expire(request, key, expiry_ms);
     if (done) {
         reply_integer(request->reply, 1);
     } else {
@@ -162,7 +163,7 @@ cmd_persist(struct request *request)
     const struct key *key = &request->keys[0];
     const struct entry *entry = keyspace_peek_locked(keyspace, key, request->now_ms);
     bool had_expiry = entry != NULL && entry_expiry_ms(entry) != KEYSPACE_EXPIRY_NONE;
-    if (had_expiry && !keyspace_expire_locked(keyspace, key, KEYSPACE_EXPIRY_NONE)) {
+    if (had_expiry && !value_expire(request, key, KEYSPACE_EXPIRY_NONE)) {
         reply_out_of_memory(request->reply);
         return;
     }

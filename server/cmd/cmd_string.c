@@ -221,7 +221,7 @@ cmd_getex(struct request *request)
     if (options.expiry_index != 0 && expiry_ms <= request->now_ms) {
         (void)keyspace_delete_locked(keyspace, key, request->now_ms);
     } else if (options.expiry_index != 0 || options.persists) {
-        (void)keyspace_expire_locked(keyspace, key, expiry_ms);
+        (void)value_expire(request, key, expiry_ms);
     }
 }
 

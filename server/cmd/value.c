@@ -288,7 +288,7 @@ refuse_body(struct request *request, const struct spoken *spoken,
 
 /* Copy what a write is about to replace although it cannot be rebased; NULL: no memory. */
 static struct quarantined *
-put_aside(struct request *request, const struct key *key, const struct entry *entry,
+put_aside(struct request *request, const struct key *key, int64_t expiry_ms,
           const struct spoken *spoken, const struct lens_record *old,
           const struct lens_failure *failure)
 {
@@ -299,7 +299,7 @@ put_aside(struct request *request, const struct key *key, const struct entry *en
                   .complement = old->complement,
                   .schema = spoken->schema->id,
                   .version = old->version},
-        .expiry_ms = entry_expiry_ms(entry),
+        .expiry_ms = expiry_ms,
         .since_ms = request->now_ms,
         .to = spoken->version,
         .reason = failure->reason,
@@ -320,6 +320,17 @@ value_store(struct request *request, const struct key *key, const struct value *
         reply_out_of_memory(request->reply);
         return false;
     }
+    quarantine_expire(request->server->quarantine, key, expiry_ms);
+    return true;
+}
+
+bool
+value_expire(struct request *request, const struct key *key, int64_t expiry_ms)
+{
+    if (!keyspace_expire_locked(request->server->keyspace, key, expiry_ms)) {
+        return false;
+    }
+    quarantine_expire(request->server->quarantine, key, expiry_ms);
     return true;
 }
 
@@ -348,8 +359,8 @@ value_write_record(struct request *request, const struct key *key, const struct 
         if (result.outcome == LENS_WRITE_QUARANTINE && old != NULL) {
             keep_failure(request, spoken, old->version, spoken->version, &result.failure);
             count_failure(request, key, spoken);
-            aside =
-                is_over ? NULL : put_aside(request, key, entry, spoken, old, &result.failure);
+            aside = is_over ? NULL
+                            : put_aside(request, key, expiry_ms, spoken, old, &result.failure);
             if (aside == NULL && !is_over) {
                 reply_out_of_memory(request->reply);
                 return false;

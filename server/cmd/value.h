@@ -71,6 +71,12 @@ enum value_find value_edit(struct request *request, const struct key *key, size_
 /* Outcome "raw" makes reads answer stored bytes: edits of such a record fail like "error". */
 
 /*
+ * Set or clear (KEYSPACE_EXPIRY_NONE) the expiry of an existing key of any type; what is in
+ * quarantine of it follows. False without memory.
+ */
+bool value_expire(struct request *request, const struct key *key, int64_t expiry_ms);
+
+/*
  * Rename or copy a string or hash entry, both keys' shards locked: within one schema the whole
  * record moves, else the caller's view is written at <to>. False when an error was replied.
  */

@@ -329,6 +329,22 @@ quarantine_attach(struct quarantine *quarantine, struct quarantined *detached,
 }
 
 void
+quarantine_expire(struct quarantine *quarantine, const struct key *key, int64_t expiry_ms)
+{
+    if (atomic_load_explicit(&quarantine->count, memory_order_relaxed) == 0) {
+        return;
+    }
+    uint64_t hash = hash_key(key->db, key->name);
+    pthread_mutex_lock(&quarantine->mutex);
+    for (struct quarantined *at = *bucket(quarantine, hash); at != NULL; at = at->next) {
+        if (is_of_key(at, hash, key->db, key->name)) {
+            at->record.expiry_ms = expiry_ms;
+        }
+    }
+    pthread_mutex_unlock(&quarantine->mutex);
+}
+
+void
 quarantine_swap(struct quarantine *quarantine, uint32_t a, uint32_t b)
 {
     pthread_mutex_lock(&quarantine->mutex);

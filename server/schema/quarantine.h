@@ -22,7 +22,7 @@ struct quarantine_record {
     uint32_t db;
     struct slice key;
     struct value value; /* with schema and version */
-    int64_t expiry_ms;  /* of the key when the record was put aside */
+    int64_t expiry_ms;  /* of the key */
     int64_t since_ms;
     unsigned to; /* the version that it could not be rebased to, and why */
     enum lens_reason reason;
@@ -59,6 +59,9 @@ size_t quarantine_drop(struct quarantine *quarantine, uint32_t schema, const uin
 struct quarantined *quarantine_detach(struct quarantine *quarantine, const struct key *key);
 void quarantine_attach(struct quarantine *quarantine, struct quarantined *detached,
                        const struct key *key);
+
+/* What is kept of <key> lives as long as the key does now: one load where nothing is kept. */
+void quarantine_expire(struct quarantine *quarantine, const struct key *key, int64_t expiry_ms);
 
 void quarantine_swap(struct quarantine *quarantine, uint32_t a, uint32_t b);
 
