@@ -24,7 +24,8 @@
 /* clang-format on */
 
 #define CMD(name, handler, arity, flags, keys, family, since, cost, summary)                   \
-    {name, handler, arity, (unsigned)(flags), keys, #family, since, cost, summary},
+    {name,    handler, arity, (unsigned)(flags), keys,                                         \
+     #family, since,   cost,  summary,           sizeof(name) - 1},
 
 static const struct command commands[] = {
 #include "server/cmd/commands.def"
@@ -70,7 +71,7 @@ find(struct slice prefix, struct slice name)
         if (row == 0) {
             return NULL;
         }
-        struct slice full = slice_from_string(commands[row - 1].name);
+        struct slice full = slice_make(commands[row - 1].name, commands[row - 1].name_size);
         if (full.size == prefix.size + name.size && slice_starts_with(full, prefix) &&
             slice_equal_nocase(slice_make(full.data + prefix.size, name.size), name)) {
             return &commands[row - 1];

@@ -88,6 +88,7 @@ struct command {
     const char *since;
     const char *cost;
     const char *summary;
+    size_t name_size;
 };
 
 /* Case does not matter. NULL: unknown. For "CLIENT" and the like the container's row. */
