@@ -197,6 +197,15 @@ cmd_getdel(struct request *request)
     }
 }
 
+/* Persisting what never expires is no change: watchers must not see one. */
+static bool
+has_expiry(struct request *request, const struct key *key)
+{
+    const struct entry *entry =
+        keyspace_peek_locked(request->server->keyspace, key, request->now_ms);
+    return entry != NULL && entry_expiry_ms(entry) != KEYSPACE_EXPIRY_NONE;
+}
+
 void
 cmd_getex(struct request *request)
 {
@@ -220,7 +229,7 @@ cmd_getex(struct request *request)
     reply_bulk(request->reply, view);
     if (options.expiry_index != 0 && expiry_ms <= request->now_ms) {
         (void)keyspace_delete_locked(keyspace, key, request->now_ms);
-    } else if (options.expiry_index != 0 || options.persists) {
+    } else if (options.expiry_index != 0 || (options.persists && has_expiry(request, key))) {
         (void)value_expire(request, key, expiry_ms);
     }
 }
