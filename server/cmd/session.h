@@ -18,7 +18,7 @@ struct transaction; /* server/cmd/transaction.h: MULTI's queue and WATCH's nodes
 struct bindings;    /* server/schema/bindings.h: which versions this connection speaks */
 struct directory;   /* server/cmd/directory.h: the sessions of one worker */
 
-enum session_reply_mode { SESSION_REPLY_ON, SESSION_REPLY_OFF, SESSION_REPLY_SKIP };
+enum session_reply_mode { SESSION_REPLY_ON, SESSION_REPLY_OFF };
 
 enum { SESSION_NAME_SIZE = 128, SESSION_ADDRESS_SIZE = 128 };
 
