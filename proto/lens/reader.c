@@ -5,8 +5,7 @@
 
 #include "proto/codec/decimal.h"
 
-/* Append to a NUL-terminated text of fixed size, printable ASCII only, '~' and '/' escaped. */
-static void
+void
 path_append(char *path, size_t capacity, struct slice text, bool escape)
 {
     size_t size = strlen(path);

@@ -71,4 +71,10 @@ bool reader_carry_identity(struct reader *reader, struct tree_node *array,
                            const struct plan_list *list, const struct plan_version *from,
                            struct plan_version *to);
 
+/*
+ * Append to a NUL-terminated path of <capacity> bytes, cut where it is full: printable ASCII
+ * only, with <escape> '~' and '/' as a JSON Pointer writes them (RFC 6901).
+ */
+void path_append(char *path, size_t capacity, struct slice text, bool escape);
+
 #endif

@@ -2,21 +2,14 @@
 
 #include <stdio.h>
 
+#include "proto/lens/reader.h"
+
 /* --- failures and notes ------------------------------------------------------------------ */
 
 static void
 path_put(char *path, struct slice text, bool escape)
 {
-    size_t size = strlen(path);
-    for (size_t i = 0; i < text.size && size + 3 < LENS_PATH_SIZE; i++) {
-        char byte = text.data[i];
-        if (escape && (byte == '~' || byte == '/')) {
-            path[size++] = '~';
-            byte = byte == '~' ? '0' : '1';
-        }
-        path[size++] = byte >= ' ' && byte <= '~' ? byte : '?';
-    }
-    path[size] = '\0';
+    path_append(path, LENS_PATH_SIZE, text, escape);
 }
 
 static void
