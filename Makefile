@@ -30,7 +30,8 @@ sources   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 objects   = $(patsubst %.c,$(OUT)/%.o,$(1))
 PROTO    := $(call objects,$(call sources,proto))
 SERVER   := $(call objects,$(filter-out server/main.c,$(call sources,server)))
-BENCH    := $(call objects,$(filter-out bench/main.c,$(call sources,bench)))
+BENCH    := $(call objects,$(filter-out bench/main.c bench/translate/%,$(call sources,bench)))
+TRANSLATE := $(call objects,$(call sources,bench/translate))
 UNIT     := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(call sources,tests/unit))
 MODEL    := $(call objects,$(call sources,tests/property/model))
 PROPERTY := $(patsubst tests/property/%.c,$(OUT)/property/%,$(wildcard tests/property/*.c))
@@ -40,7 +41,7 @@ SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h
 
 .DEFAULT_GOAL := all
 .PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo cpu bench \
-        perf-check format lint compdb cover install clean help
+        bench-translate perf-check format lint compdb cover install clean help
 
 all: $(OUT)/segue-server $(OUT)/segue-bench ## build the server and the load generator (after `make deps`)
 	@mkdir -p build; [ $(MODE) != plain ] || ln -sf plain/segue-server plain/segue-bench build
@@ -64,6 +65,9 @@ $(OUT)/libbench.a: $(BENCH)
 
 $(OUT)/segue-bench: $(OUT)/bench/main.o $(OUT)/libbench.a $(OUT)/libproto.a
 	$(LINK) $^ $(LDLIBS)
+
+$(OUT)/segue-translate-bench: $(TRANSLATE) $(OUT)/libbench.a $(OUT)/libproto.a
+	$(LINK) -Wl,--wrap=malloc,--wrap=realloc $^ -ljansson $(LDLIBS)
 
 $(OUT)/segue-server: $(OUT)/server/main.o $(OUT)/libserver.a $(OUT)/libproto.a
 	$(LINK) $^ $(LDLIBS)
@@ -138,9 +142,14 @@ demo: deps-test ## a rolling upgrade and a rollback of a small shop, beside redi
 	tests/demo/run $(OUT)/segue-server
 
 bench: deps ## compare with redis-server, memcached and PEERS="name=path ...": BENCH_SCALE=small|full
-	@tests/install peers perf
-	@$(MAKE) --no-print-directory all
+	@tests/install peers perf bench
+	@$(MAKE) --no-print-directory all $(OUT)/segue-translate-bench
 	bench/run --scale $(BENCH_SCALE) $(addprefix --peer ,$(PEERS))
+
+bench-translate: deps ## what a translation costs, beside a library's tree (Jansson)
+	@tests/install bench
+	@$(MAKE) --no-print-directory $(OUT)/segue-translate-bench
+	$(OUT)/segue-translate-bench
 
 perf-check: deps ## instructions per request against committed figures (callgrind)
 	@tests/install perf
