@@ -89,12 +89,55 @@ struct lens_schema *lens_schema_new(struct slice json, struct lens_problem *ret_
 void lens_schema_free(struct lens_schema *schema); /* takes NULL */
 
 /*
+ * Likewise, but reports every problem that can be told (256 at most), in order of the document,
+ * instead of the first: what depends on something refused is not looked at.
+ */
+typedef void lens_on_problem(void *context, const struct lens_problem *problem);
+struct lens_schema *lens_schema_check(struct slice json, lens_on_problem *on_problem,
+                                      void *context);
+
+/*
  * May <next> replace the published <old>? Versions may be appended; keys, except, db,
  * default_version, on_untranslatable, strict and limits may change; codec, identity and steps
  * of published versions may not. False with *ret_problem naming the first conflict.
  */
 bool lens_schema_may_follow(const struct lens_schema *old, const struct lens_schema *next,
                             struct lens_problem *ret_problem);
+
+/* All of what is in the way. */
+void lens_schema_conflicts(const struct lens_schema *old, const struct lens_schema *next,
+                           lens_on_problem *on_problem, void *context);
+
+/*
+ * What an op is in one direction, from what its table and numbers say: the worst that may
+ * happen to a value that it takes.
+ */
+enum lens_class {
+    LENS_ISO,        /* the other side has it all: nothing is remembered but spelling */
+    LENS_COMPLEMENT, /* what the other side cannot show is remembered, and comes back whole */
+    LENS_DEFAULT,    /* the other side gets a value that nobody wrote, until it writes one */
+    LENS_LOSSY,      /* what is shown does not say what was there; that is remembered as long as
+                        the shown value stays */
+};
+const char *lens_class_name(enum lens_class class);
+
+struct lens_op {
+    unsigned from;     /* the step goes up from this version */
+    const char *name;  /* static */
+    struct slice path; /* of the member; '*' stands for every element inside `each` */
+    struct slice at;   /* where the op stands in the schema document */
+    enum lens_class up;
+    enum lens_class down;
+    bool is_hiding; /* some version has what another one does not see */
+};
+
+/*
+ * Every op of every step, those inside an `each` behind it. False without memory. <arena> holds
+ * the paths.
+ */
+typedef void lens_on_op(void *context, const struct lens_op *op);
+bool lens_schema_ops(const struct lens_schema *schema, struct arena *arena, lens_on_op *on_op,
+                     void *context);
 
 /* Facts of the document; slices live as long as the schema. */
 struct slice lens_schema_json(const struct lens_schema *schema); /* as it was given */
@@ -108,6 +151,7 @@ unsigned lens_schema_version_count(const struct lens_schema *schema); /* version
 unsigned lens_schema_default_version(const struct lens_schema *schema);
 enum lens_outcome lens_schema_outcome(const struct lens_schema *schema);
 bool lens_schema_strict(const struct lens_schema *schema);
+size_t lens_schema_identity_count(const struct lens_schema *schema);
 
 /* Is <body> a document of the codec (with everything inside its limits)? O(size). */
 bool lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body);

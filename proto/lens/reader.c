@@ -52,7 +52,7 @@ path_of(const struct tree_node *node, char *path, size_t capacity)
 bool
 reader_refuse(struct reader *reader, const struct tree_node *node, const char *format, ...)
 {
-    if (!reader->refused) {
+    if (!reader->refused || reader_goes_on(reader)) {
         va_list arguments;
         char text[LENS_TEXT_SIZE];
         reader->refused = true;
@@ -62,6 +62,10 @@ reader_refuse(struct reader *reader, const struct tree_node *node, const char *f
         va_end(arguments);
         reader->problem->text[0] = '\0';
         path_append(reader->problem->text, LENS_TEXT_SIZE, slice_from_string(text), false);
+        reader->problem_count++;
+        if (reader->on_problem != NULL) {
+            reader->on_problem(reader->context, reader->problem);
+        }
     }
     return false;
 }
@@ -69,7 +73,9 @@ reader_refuse(struct reader *reader, const struct tree_node *node, const char *f
 bool
 reader_no_memory(struct reader *reader)
 {
-    return reader_refuse(reader, NULL, "out of memory");
+    (void)reader_refuse(reader, NULL, "out of memory");
+    reader->no_memory = true;
+    return false;
 }
 
 bool
@@ -82,7 +88,9 @@ reader_object(struct reader *reader, struct tree_node *node, const char *what,
     if (!tree_open(node, reader->arena)) {
         return reader_no_memory(reader);
     }
-    for (struct tree_node *member = tree_first(node); member != NULL; member = member->next) {
+    bool is_known = true;
+    for (struct tree_node *member = tree_first(node);
+         member != NULL && (is_known || reader_goes_on(reader)); member = member->next) {
         size_t i = 0;
         while (names[i] != NULL &&
                !json_spells(tree_key(member), slice_from_string(names[i]))) {
@@ -90,16 +98,17 @@ reader_object(struct reader *reader, struct tree_node *node, const char *what,
         }
         if (names[i] == NULL) {
             struct slice raw = tree_key(member);
-            return reader_refuse(reader, member, "unknown member '%.*s' of %s",
-                                 (int)(raw.size - 2 < 40 ? raw.size - 2 : 40), raw.data + 1,
-                                 what);
+            is_known =
+                reader_refuse(reader, member, "unknown member '%.*s' of %s",
+                              (int)(raw.size - 2 < 40 ? raw.size - 2 : 40), raw.data + 1, what);
+            continue;
         }
         struct tree_node *first;
         if (tree_find(node, slice_from_string(names[i]), &first) > 1) {
-            return reader_refuse(reader, member, "'%s' occurs twice", names[i]);
+            is_known = reader_refuse(reader, member, "'%s' occurs twice", names[i]);
         }
     }
-    return true;
+    return is_known;
 }
 
 struct tree_node *

@@ -1,7 +1,8 @@
 /*
  * reader - reading a schema document: members by name, and refusals that say where.
  *
- * The first refusal wins; after it every function answers false.
+ * The first refusal wins, and ends the reading; unless all are wanted: then what can be read
+ * without what was refused is read nevertheless.
  *
  * Thread:   owned by one thread at a time.
  */
@@ -11,11 +12,32 @@
 #include "proto/codec/tree.h"
 #include "proto/lens/plan.h"
 
+enum { READER_PROBLEMS_MAX = 256 }; /* reported of one document */
+
 struct reader {
     struct arena *arena;
-    struct lens_problem *problem;
+    struct lens_problem *problem; /* the last one reported */
     bool refused;
+    lens_on_problem *on_problem; /* NULL: the first refusal ends it */
+    void *context;
+    size_t problem_count;
+    bool no_memory;
 };
+
+/* After a refusal: go on to find others? */
+static inline bool
+reader_goes_on(const struct reader *reader)
+{
+    return reader->on_problem != NULL && reader->problem_count < READER_PROBLEMS_MAX &&
+           !reader->no_memory;
+}
+
+/* Was it read, or is the rest to be read all the same? */
+static inline bool
+reader_kept(const struct reader *reader, bool done)
+{
+    return done || reader_goes_on(reader);
+}
 
 /* Refuse at <node>; false, for `return reader_refuse(…)`. <node> may be NULL: the document. */
 bool reader_refuse(struct reader *reader, const struct tree_node *node, const char *format, ...)

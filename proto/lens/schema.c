@@ -185,7 +185,35 @@ read_identity(struct reader *reader, struct tree_node *array, struct lens_schema
         return reader_no_memory(reader);
     }
     for (struct tree_node *node = tree_first(array); node != NULL; node = node->next) {
-        if (!reader_path(reader, node, false, &first->identity[first->identity_count++])) {
+        if (!reader_path(reader, node, false, &first->identity[first->identity_count])) {
+            first->identity_count = 0;
+            return false;
+        }
+        first->identity_count++;
+    }
+    return true;
+}
+
+static bool
+read_number(struct reader *reader, struct tree_node *node, unsigned version)
+{
+    struct tree_node *number;
+    int64_t value;
+    return reader_need(reader, node, "version", &number) &&
+           reader_integer(reader, number, 1, PLAN_VERSIONS_MAX, &value) &&
+           (value == version ||
+            reader_refuse(reader, number, "versions are consecutive: expected %u", version));
+}
+
+/* Refuse the first of <names> that <object> has. */
+static bool
+refuse_later(struct reader *reader, struct tree_node *object, const char *const names[])
+{
+    for (size_t i = 0; names[i] != NULL; i++) {
+        struct tree_node *member = reader_member(object, names[i]);
+        if (member != NULL &&
+            !reader_kept(
+                reader, reader_refuse(reader, member, "'%s' is not supported yet", names[i]))) {
             return false;
         }
     }
@@ -193,35 +221,9 @@ read_identity(struct reader *reader, struct tree_node *array, struct lens_schema
 }
 
 static bool
-read_version(struct reader *reader, struct tree_node *node, struct lens_schema *schema,
-             unsigned version)
+read_steps(struct reader *reader, struct tree_node *steps, struct lens_schema *schema,
+           unsigned version)
 {
-    static const char *const members[] = {"version", "steps", "codec", "inside", NULL};
-    struct tree_node *number;
-    struct tree_node *steps;
-    int64_t value;
-    if (!reader_object(reader, node, "a version", members) ||
-        !reader_need(reader, node, "version", &number)) {
-        return false;
-    }
-    if (!reader_integer(reader, number, 1, PLAN_VERSIONS_MAX, &value)) {
-        return false;
-    }
-    if (value != version) {
-        return reader_refuse(reader, number, "versions are consecutive: expected %u", version);
-    }
-    if (reader_member(node, "inside") != NULL) {
-        return reader_refuse(reader, reader_member(node, "inside"),
-                             "'inside' is not supported yet");
-    }
-    if (reader_member(node, "codec") != NULL &&
-        !read_codec(reader, reader_member(node, "codec"))) {
-        return false;
-    }
-    steps = reader_member(node, "steps");
-    if (version == 1) {
-        return steps == NULL || reader_refuse(reader, steps, "version 1 has no steps");
-    }
     struct plan_step *step = &schema->steps[version - 2];
     struct slice *canonical = &schema->versions[version - 1].steps;
     *canonical = SLICE_OF("[]");
@@ -232,6 +234,29 @@ read_version(struct reader *reader, struct tree_node *node, struct lens_schema *
     step->fingerprint = XXH3_64bits(canonical->data, canonical->size);
     return reader_carry_identity(reader, steps, &step->list, &schema->versions[version - 2],
                                  &schema->versions[version - 1]);
+}
+
+static bool
+read_version(struct reader *reader, struct tree_node *node, struct lens_schema *schema,
+             unsigned version)
+{
+    static const char *const members[] = {"version", "steps", "codec", "inside", NULL};
+    static const char *const later[] = {"inside", NULL};
+    bool is_object = reader_object(reader, node, "a version", members);
+    if (node->type != JSON_OBJECT || !reader_kept(reader, is_object) ||
+        !reader_kept(reader, read_number(reader, node, version)) ||
+        !refuse_later(reader, node, later)) {
+        return false;
+    }
+    struct tree_node *codec = reader_member(node, "codec");
+    struct tree_node *steps = reader_member(node, "steps");
+    if (codec != NULL && !reader_kept(reader, read_codec(reader, codec))) {
+        return false;
+    }
+    if (version > 1) {
+        return read_steps(reader, steps, schema, version);
+    }
+    return steps == NULL || reader_refuse(reader, steps, "version 1 has no steps");
 }
 
 static bool
@@ -254,15 +279,68 @@ read_versions(struct reader *reader, struct tree_node *array, struct tree_node *
     if (schema->versions == NULL || schema->steps == NULL) {
         return reader_no_memory(reader);
     }
-    if (identity != NULL && !read_identity(reader, identity, schema)) {
+    if (identity != NULL && !reader_kept(reader, read_identity(reader, identity, schema))) {
         return false;
     }
     unsigned version = 1;
     for (struct tree_node *node = tree_first(array); node != NULL; node = node->next) {
-        if (!read_version(reader, node, schema, version++)) {
+        if (!reader_kept(reader, read_version(reader, node, schema, version++))) {
             return false;
         }
     }
+    return true;
+}
+
+/* What says whose state it is: name, codec, keys. */
+static bool
+read_head(struct reader *reader, struct tree_node *root, struct lens_schema *schema)
+{
+    static const char *const later[] = {"inside", "fields", "on_write", NULL};
+    struct tree_node *name;
+    struct tree_node *keys;
+    struct tree_node *codec;
+    bool has_name =
+        reader_need(reader, root, "schema", &name) && read_name(reader, name, &schema->name);
+    if (!reader_kept(reader, has_name)) {
+        return false;
+    }
+    bool has_codec = reader_need(reader, root, "codec", &codec) && read_codec(reader, codec);
+    if (!reader_kept(reader, has_codec) || !refuse_later(reader, root, later)) {
+        return false;
+    }
+    bool has_keys =
+        reader_need(reader, root, "keys", &keys) &&
+        read_patterns(reader, keys, true, &schema->keys, &schema->key_count) &&
+        (schema->key_count > 0 || reader_refuse(reader, keys, "a schema needs a key pattern"));
+    struct tree_node *except = reader_member(root, "except");
+    return reader_kept(reader, has_keys) &&
+           (except == NULL ||
+            reader_kept(reader, read_patterns(reader, except, false, &schema->excepts,
+                                              &schema->except_count)));
+}
+
+static bool
+read_default_version(struct reader *reader, struct tree_node *node, struct lens_schema *schema)
+{
+    int64_t value;
+    if (!reader_integer(reader, node, 1, PLAN_VERSIONS_MAX, &value)) {
+        return false;
+    }
+    if (value > schema->version_count) {
+        return reader_refuse(reader, node, "there is no version %lld", (long long)value);
+    }
+    schema->default_version = (unsigned)value;
+    return true;
+}
+
+static bool
+read_db(struct reader *reader, struct tree_node *node, struct lens_schema *schema)
+{
+    int64_t value;
+    if (!reader_integer(reader, node, 0, INT32_MAX, &value)) {
+        return false;
+    }
+    schema->db = (int)value;
     return true;
 }
 
@@ -273,67 +351,40 @@ read_document(struct reader *reader, struct tree_node *root, struct lens_schema 
         "schema", "keys",     "except",   "db",       "codec",           "inside",
         "fields", "strict",   "on_write", "identity", "default_version", "on_untranslatable",
         "limits", "versions", NULL};
-    static const char *const later[] = {"inside", "fields", "on_write"};
-    struct tree_node *name;
-    struct tree_node *keys;
-    struct tree_node *codec;
     struct tree_node *versions;
     struct tree_node *member;
-    int64_t value;
-    if (!reader_object(reader, root, "a schema document", members) ||
-        !reader_need(reader, root, "schema", &name) ||
-        !read_name(reader, name, &schema->name) ||
-        !reader_need(reader, root, "codec", &codec) || !read_codec(reader, codec)) {
+    bool is_object = reader_object(reader, root, "a schema document", members);
+    if (root->type != JSON_OBJECT || !reader_kept(reader, is_object) ||
+        !read_head(reader, root, schema)) {
         return false;
     }
-    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
-        if ((member = reader_member(root, later[i])) != NULL) {
-            return reader_refuse(reader, member, "'%s' is not supported yet", later[i]);
-        }
-    }
-    if (!reader_need(reader, root, "keys", &keys) ||
-        !read_patterns(reader, keys, true, &schema->keys, &schema->key_count)) {
+    if ((member = reader_member(root, "db")) != NULL &&
+        !reader_kept(reader, read_db(reader, member, schema))) {
         return false;
-    }
-    if (schema->key_count == 0) {
-        return reader_refuse(reader, keys, "a schema needs a key pattern");
-    }
-    if ((member = reader_member(root, "except")) != NULL &&
-        !read_patterns(reader, member, false, &schema->excepts, &schema->except_count)) {
-        return false;
-    }
-    if ((member = reader_member(root, "db")) != NULL) {
-        if (!reader_integer(reader, member, 0, INT32_MAX, &value)) {
-            return false;
-        }
-        schema->db = (int)value;
     }
     if ((member = reader_member(root, "on_untranslatable")) != NULL &&
-        !read_outcome(reader, member, &schema->outcome)) {
+        !reader_kept(reader, read_outcome(reader, member, &schema->outcome))) {
         return false;
     }
     if ((member = reader_member(root, "strict")) != NULL &&
-        !reader_boolean(reader, member, &schema->strict)) {
+        !reader_kept(reader, reader_boolean(reader, member, &schema->strict))) {
         return false;
     }
     if ((member = reader_member(root, "limits")) != NULL &&
-        !read_limits(reader, member, &schema->limits)) {
+        !reader_kept(reader, read_limits(reader, member, &schema->limits))) {
         return false;
     }
-    if (!reader_need(reader, root, "versions", &versions) ||
-        !read_versions(reader, versions, reader_member(root, "identity"), schema)) {
+    bool has_versions =
+        reader_need(reader, root, "versions", &versions) &&
+        read_versions(reader, versions, reader_member(root, "identity"), schema);
+    if (!reader_kept(reader, has_versions)) {
         return false;
     }
-    if ((member = reader_member(root, "default_version")) != NULL) {
-        if (!reader_integer(reader, member, 1, PLAN_VERSIONS_MAX, &value)) {
-            return false;
-        }
-        if (value > schema->version_count) {
-            return reader_refuse(reader, member, "there is no version %lld", (long long)value);
-        }
-        schema->default_version = (unsigned)value;
+    if ((member = reader_member(root, "default_version")) != NULL && has_versions &&
+        !read_default_version(reader, member, schema)) {
+        return false;
     }
-    return true;
+    return !reader->refused;
 }
 
 /* --- the schema --------------------------------------------------------------------------- */
@@ -350,14 +401,19 @@ problem_set(struct lens_problem *problem, const char *path, const char *format, 
     return false;
 }
 
-struct lens_schema *
-lens_schema_new(struct slice json, struct lens_problem *ret_problem)
+/* The schema of a document; its problems go to <problem>, and all of them to <on_problem>. */
+static struct lens_schema *
+schema_new(struct slice json, struct lens_problem *problem, lens_on_problem *on_problem,
+           void *context)
 {
     struct lens_schema *schema = calloc(1, sizeof(*schema));
     struct tree_node *root;
     size_t offset = 0;
     if (schema == NULL) {
-        problem_set(ret_problem, "", "out of memory");
+        problem_set(problem, "", "out of memory");
+        if (on_problem != NULL) {
+            on_problem(context, problem);
+        }
         return NULL;
     }
     arena_init(&schema->arena, 0);
@@ -376,28 +432,48 @@ lens_schema_new(struct slice json, struct lens_problem *ret_problem)
         .work_count = 256 * 1024,
     };
     if (!arena_copy(&schema->arena, json, &schema->json)) {
-        problem_set(ret_problem, "", "out of memory");
-        goto fail;
+        problem_set(problem, "", "out of memory");
+        goto report;
     }
     enum json_status status = tree_parse(schema->json, 128, &schema->arena, &root, &offset);
     if (status != JSON_OK || root == NULL) {
         if (status == JSON_OK) {
-            problem_set(ret_problem, "", "out of memory");
+            problem_set(problem, "", "out of memory");
         } else {
-            problem_set(ret_problem, "", "%s at byte %zu",
+            problem_set(problem, "", "%s at byte %zu",
                         status == JSON_DEEP ? "nested too deep" : "not a JSON document",
                         offset);
         }
-        goto fail;
+        goto report;
     }
-    struct reader reader = {.arena = &schema->arena, .problem = ret_problem};
-    if (!read_document(&reader, root, schema)) {
-        goto fail;
+    struct reader reader = {.arena = &schema->arena,
+                            .problem = problem,
+                            .on_problem = on_problem,
+                            .context = context};
+    if (read_document(&reader, root, schema)) {
+        return schema;
     }
-    return schema;
-fail:
     lens_schema_free(schema);
     return NULL;
+report:
+    if (on_problem != NULL) {
+        on_problem(context, problem);
+    }
+    lens_schema_free(schema);
+    return NULL;
+}
+
+struct lens_schema *
+lens_schema_new(struct slice json, struct lens_problem *ret_problem)
+{
+    return schema_new(json, ret_problem, NULL, NULL);
+}
+
+struct lens_schema *
+lens_schema_check(struct slice json, lens_on_problem *on_problem, void *context)
+{
+    struct lens_problem last;
+    return schema_new(json, &last, on_problem, context);
 }
 
 void
@@ -409,31 +485,55 @@ lens_schema_free(struct lens_schema *schema)
     }
 }
 
+void
+lens_schema_conflicts(const struct lens_schema *old, const struct lens_schema *next,
+                      lens_on_problem *on_problem, void *context)
+{
+    struct lens_problem problem;
+    char path[32];
+    if (!slice_equal(old->name, next->name)) {
+        problem_set(&problem, "/schema", "the name of a published schema cannot change");
+        on_problem(context, &problem);
+    }
+    if (!slice_equal(old->identity, next->identity)) {
+        problem_set(&problem, "/identity", "the identity of a published schema cannot change");
+        on_problem(context, &problem);
+    }
+    for (unsigned i = 0; i < old->version_count; i++) {
+        if (i >= next->version_count) {
+            problem_set(&problem, "/versions", "published version %u is missing", i + 1);
+            on_problem(context, &problem);
+        } else if (!slice_equal(old->versions[i].steps, next->versions[i].steps)) {
+            snprintf(path, sizeof(path), "/versions/%u/steps", i);
+            problem_set(&problem, path, "the steps of published version %u cannot change",
+                        i + 1);
+            on_problem(context, &problem);
+        }
+    }
+}
+
+struct first_problem {
+    struct lens_problem *problem;
+    bool is_there;
+};
+
+static void
+keep_first(void *context, const struct lens_problem *problem)
+{
+    struct first_problem *first = context;
+    if (!first->is_there) {
+        *first->problem = *problem;
+        first->is_there = true;
+    }
+}
+
 bool
 lens_schema_may_follow(const struct lens_schema *old, const struct lens_schema *next,
                        struct lens_problem *ret_problem)
 {
-    char path[32];
-    if (!slice_equal(old->name, next->name)) {
-        return problem_set(ret_problem, "/schema",
-                           "the name of a published schema cannot change");
-    }
-    if (!slice_equal(old->identity, next->identity)) {
-        return problem_set(ret_problem, "/identity",
-                           "the identity of a published schema cannot change");
-    }
-    for (unsigned i = 0; i < old->version_count; i++) {
-        if (i >= next->version_count) {
-            return problem_set(ret_problem, "/versions", "published version %u is missing",
-                               i + 1);
-        }
-        if (!slice_equal(old->versions[i].steps, next->versions[i].steps)) {
-            snprintf(path, sizeof(path), "/versions/%u/steps", i);
-            return problem_set(ret_problem, path,
-                               "the steps of published version %u cannot change", i + 1);
-        }
-    }
-    return true;
+    struct first_problem first = {.problem = ret_problem};
+    lens_schema_conflicts(old, next, keep_first, &first);
+    return !first.is_there;
 }
 
 struct slice
@@ -500,6 +600,12 @@ bool
 lens_schema_strict(const struct lens_schema *schema)
 {
     return schema->strict;
+}
+
+size_t
+lens_schema_identity_count(const struct lens_schema *schema)
+{
+    return schema->versions[0].identity_count;
 }
 
 bool

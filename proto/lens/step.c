@@ -399,7 +399,7 @@ read_each(struct steps *steps, struct tree_node *node, struct plan_op *op)
     if (!done) {
         return false;
     }
-    if (op->key.count > 0 && op->new_key.count == 0) {
+    if (op->key.count > 0 && op->new_key.count == 0 && op->steps.count == array->box->count) {
         struct tree_node *item = tree_first(array);
         for (size_t i = 0; i < op->steps.count; i++, item = item->next) {
             if (op_names(reader, &op->steps.ops[i], &op->key)) {
@@ -507,7 +507,9 @@ read_list(struct steps *steps, struct tree_node *array, struct plan_list *ret_li
             return reader_refuse(reader, array, "more than %u ops in a step",
                                  steps->limits->ops);
         }
-        if (!read_op(steps, node, &list.ops[list.count++])) {
+        if (read_op(steps, node, &list.ops[list.count])) {
+            list.count++;
+        } else if (!reader_goes_on(reader)) {
             return false;
         }
     }
@@ -574,6 +576,9 @@ reader_carry_identity(struct reader *reader, struct tree_node *array,
                       const struct plan_list *list, const struct plan_version *from,
                       struct plan_version *to)
 {
+    if (array != NULL && list->count != array->box->count) {
+        return true; /* some were refused: where it goes cannot be told */
+    }
     to->identity_count = from->identity_count;
     to->identity = arena_calloc(reader->arena, from->identity_count, sizeof(*to->identity));
     if (to->identity == NULL) {
@@ -583,7 +588,8 @@ reader_carry_identity(struct reader *reader, struct tree_node *array,
         struct tree_node *node = array == NULL ? NULL : tree_first(array);
         to->identity[i] = from->identity[i];
         for (size_t k = 0; k < list->count; k++, node = node->next) {
-            if (!carry(reader, node, &list->ops[k], &to->identity[i])) {
+            if (!carry(reader, node, &list->ops[k], &to->identity[i]) &&
+                !reader_goes_on(reader)) {
                 return false;
             }
         }

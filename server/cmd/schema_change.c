@@ -35,6 +35,7 @@ schema_change_new(struct request *request)
     change->argc = request->argc;
     change->argv = argv;
     buffer_init(&change->error, 0);
+    buffer_init(&change->answer, 0);
     return change;
 }
 
@@ -86,7 +87,11 @@ finish(struct schema_change *change)
     struct buffer out;
     buffer_init(&out, 0);
     struct reply reply = {.out = &out, .resp = change->parked.resp};
-    if (change->succeeded) {
+    if (change->answer.failed) {
+        reply_out_of_memory(&reply);
+    } else if (change->succeeded && change->answer.size > 0) {
+        buffer_append_slice(&out, buffer_slice(&change->answer));
+    } else if (change->succeeded) {
         reply_ok(&reply);
     } else if (change->error.size == 0) {
         reply_out_of_memory(&reply);
@@ -97,6 +102,7 @@ finish(struct schema_change *change)
     request_resume(&change->parked, buffer_slice(&out));
     buffer_fini(&out);
     buffer_fini(&change->error);
+    buffer_fini(&change->answer);
     free((void *)(uintptr_t)change->argv);
     free(change);
 }

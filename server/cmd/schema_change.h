@@ -1,6 +1,6 @@
 /*
- * schema_change - commands that change the registry: off the loop, then all workers pass a
- * turn, then the reply.
+ * schema_change - commands that change the registry, or look at it for long: off the loop, then
+ * (after a change) all workers pass a turn, then the reply.
  *
  * Thread:   made by the request's worker; from schema_change_start() on it owns itself.
  */
@@ -26,7 +26,8 @@ struct schema_change {
 
     const struct registry *old; /* what apply replaced; NULL: nothing */
     bool succeeded;
-    struct buffer error; /* the error reply without '-' */
+    struct buffer error;  /* the error reply without '-' */
+    struct buffer answer; /* the whole reply, encoded by apply; empty: +OK */
     char bytes[];
 };
 

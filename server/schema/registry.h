@@ -79,6 +79,13 @@ enum {
 bool registry_put(struct registry_holder *holder, struct slice json, bool force,
                   const struct registry **ret_old, struct buffer *ret_error);
 
+/*
+ * What is in the way of putting <lens> (but for the count of schemas): it contradicts what is
+ * published under its name, or takes keys of another schema. Nothing: registry_put() takes it.
+ */
+void registry_conflicts(const struct registry *registry, const struct lens_schema *lens,
+                        lens_on_problem *on_problem, void *context);
+
 /* <may_delete> (NULL: always) looks at what lives of the schema, and says what is in the way.
  */
 typedef bool registry_may_delete(void *context, const struct registry_schema *schema,

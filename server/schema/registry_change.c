@@ -3,6 +3,7 @@
 #include "server/schema/registry_draft.h"
 #include "server/schema/usage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { SCHEMA_ID_MAX = 65535, VERSION_MAX = USAGE_VERSIONS_MAX - 1 };
@@ -25,27 +26,70 @@ refuse(struct buffer *ret_error, const struct lens_problem *problem)
     return false;
 }
 
-/* No other schema has one of its patterns. */
-static bool
-check_patterns(const struct registry *registry, const struct lens_schema *lens,
-               struct buffer *ret_error)
+/* Keys that another schema has. */
+static void
+pattern_conflicts(const struct registry *registry, const struct lens_schema *lens,
+                  lens_on_problem *on_problem, void *context)
 {
     for (size_t i = 0; i < registry_schema_count(registry); i++) {
         const struct registry_schema *other = registry_schema_at(registry, i);
         struct slice name = lens_schema_name(other->lens);
+        struct lens_problem problem;
         size_t index;
         if (slice_equal(name, lens_schema_name(lens)) ||
             !patterns_collide(lens, other->lens, &index)) {
             continue;
         }
         struct slice pattern = lens_schema_key(lens, index);
-        buffer_printf(ret_error, "SCHEMA at /keys/%zu: ", index);
-        buffer_append_slice(ret_error, pattern);
-        buffer_append_string(ret_error, " already belongs to schema ");
-        buffer_append_slice(ret_error, name);
-        return false;
+        (void)snprintf(problem.path, sizeof(problem.path), "/keys/%zu", index);
+        (void)snprintf(problem.text, sizeof(problem.text),
+                       "%.*s already belongs to schema %.*s",
+                       (int)(pattern.size < 64 ? pattern.size : 64), pattern.data,
+                       (int)(name.size < 64 ? name.size : 64), name.data);
+        on_problem(context, &problem);
     }
-    return true;
+}
+
+static void
+too_many_versions(const struct lens_schema *lens, lens_on_problem *on_problem, void *context)
+{
+    struct lens_problem problem = {.path = "/versions"};
+    if (lens_schema_version_count(lens) > VERSION_MAX) {
+        (void)snprintf(problem.text, sizeof(problem.text), "more than %d versions",
+                       VERSION_MAX);
+        on_problem(context, &problem);
+    }
+}
+
+void
+registry_conflicts(const struct registry *registry, const struct lens_schema *lens,
+                   lens_on_problem *on_problem, void *context)
+{
+    const struct registry_schema *known =
+        registry_schema_by_name(registry, lens_schema_name(lens));
+    if (known != NULL) {
+        lens_schema_conflicts(known->lens, lens, on_problem, context);
+    }
+    too_many_versions(lens, on_problem, context);
+    pattern_conflicts(registry, lens, on_problem, context);
+}
+
+/* Collects the first problem as an error reply. */
+static void
+on_refusal(void *context, const struct lens_problem *problem)
+{
+    struct buffer *error = context;
+    if (error->size == 0) {
+        refuse(error, problem);
+    }
+}
+
+static bool
+check_patterns(const struct registry *registry, const struct lens_schema *lens,
+               struct buffer *ret_error)
+{
+    pattern_conflicts(registry, lens, on_refusal, ret_error);
+    return ret_error->size == 0;
 }
 
 static size_t
@@ -104,10 +148,12 @@ compile(struct slice json, struct buffer *ret_error)
     struct lens_schema *lens = lens_schema_new(json, &problem);
     if (lens == NULL) {
         refuse(ret_error, &problem);
-    } else if (lens_schema_version_count(lens) > VERSION_MAX) {
-        buffer_printf(ret_error, "SCHEMA at /versions: more than %d versions", VERSION_MAX);
+        return NULL;
+    }
+    too_many_versions(lens, on_refusal, ret_error);
+    if (ret_error->size > 0) {
         lens_schema_free(lens);
-        lens = NULL;
+        return NULL;
     }
     return lens;
 }
