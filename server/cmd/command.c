@@ -16,6 +16,7 @@
 #define CONTAINER COMMAND_CONTAINER
 #define NO_SCRIPT COMMAND_NO_SCRIPT
 #define MAY_PARK COMMAND_MAY_PARK
+#define VIEWS COMMAND_VIEWS
 
 /* clang-format off */
 #define NONE {0, 0, 0}

@@ -297,11 +297,16 @@ run_handler(struct request *request)
                              (request->command->flags & COMMAND_ALL_SHARDS) == 0;
     begin(request);
     dispatch_locked(request);
+    bool is_kept = value_must_run_again(request) && value_keep(request);
     end(request);
     while (value_must_run_again(request)) {
         *request->reply = before;
         request->reply->out->size = size_before;
         value_prepare(request);
+        if (is_kept) {
+            request->command->handler(request);
+            return;
+        }
         begin(request);
         request->command->handler(request);
         end(request);

@@ -68,6 +68,7 @@ enum command_flags {
     COMMAND_CONTAINER = 1 << 10, /* has subcommands: rows named "PARENT|CHILD" */
     COMMAND_NO_SCRIPT = 1 << 11,
     COMMAND_MAY_PARK = 1 << 12, /* may answer later */
+    COMMAND_VIEWS = 1 << 13,    /* reads, by value_read() and value_peek() of its keys alone */
 };
 
 /* Where keys stand in argv, as in Redis' COMMAND: first, last (negative: from the end), step.

@@ -49,10 +49,9 @@ value_reply_failure(struct request *request)
                   request->value_state == NULL ? &no_memory : &request->value_state->failure);
 }
 
-/* Keep a failed translation of a record of <from> to <to> for the reply. */
-static void
-keep_failure(struct request *request, const struct spoken *spoken, unsigned from, unsigned to,
-             const struct lens_failure *lens)
+void
+value_keep_failure(struct request *request, const struct spoken *spoken, unsigned from,
+                   const struct lens_failure *lens)
 {
     struct value_state *state = value_state_get(request);
     if (state == NULL) {
@@ -62,13 +61,12 @@ keep_failure(struct request *request, const struct spoken *spoken, unsigned from
         .kind = VALUE_FAILURE_VIEW, .schema = spoken->schema, .lens = *lens};
     if (lens->from == 0 && lens->to == 0) {
         state->failure.lens.from = from;
-        state->failure.lens.to = to;
+        state->failure.lens.to = spoken->version;
     }
 }
 
-/* Count the failure that was kept last. */
-static void
-count_failure(struct request *request, const struct key *key, const struct spoken *spoken)
+void
+value_count_failure(struct request *request, const struct key *key, const struct spoken *spoken)
 {
     counters_add(request->counters, COUNTER_TRANSLATION_FAILURES, 1);
     if (request->value_state != NULL) {
@@ -82,195 +80,15 @@ void
 value_fail_view(struct request *request, const struct key *key, const struct spoken *spoken,
                 unsigned from, const struct lens_failure *failure)
 {
-    keep_failure(request, spoken, from, spoken->version, failure);
-    count_failure(request, key, spoken);
+    value_keep_failure(request, spoken, from, failure);
+    value_count_failure(request, key, spoken);
 }
 
-static void
-count_translation(struct request *request, const struct spoken *spoken, unsigned from)
+void
+value_count_translation(struct request *request, const struct spoken *spoken, unsigned from)
 {
     counters_add(request->counters, COUNTER_TRANSLATIONS, 1);
     usage_translated(spoken->schema->usage, request->worker_index, from, spoken->version);
-}
-
-/* ---- reading ---- */
-
-enum view {
-    VIEW_MADE,
-    VIEW_FAILED, /* the failure was kept and counted */
-    VIEW_LATER,  /* the handler is to be run again */
-};
-
-static void
-count_read(struct request *request, const struct spoken *spoken)
-{
-    usage_read(spoken->schema->usage, request->worker_index, spoken->version, request->now_ms);
-}
-
-static enum view
-make_view(struct request *request, const struct key *key, const struct entry *entry,
-          const struct spoken *spoken, struct slice *ret_view, struct slice *ret_stored)
-{
-    struct value value;
-    entry_value(entry, &value);
-    *ret_stored = value.body;
-    if (spoken->schema == NULL) {
-        *ret_view = value.body;
-        return VIEW_MADE;
-    }
-    struct lens_record record = value_record(spoken->schema, &value);
-    if (spoken->version == BINDINGS_RAW || spoken->version == record.version) {
-        if (request->value_state == NULL || request->value_state->rounds == 0) {
-            count_read(request, spoken);
-        }
-        *ret_view = value.body;
-        return VIEW_MADE;
-    }
-    struct value_wish result;
-    if (!value_translate(request, key, entry, spoken, &record, &result)) {
-        return VIEW_LATER;
-    }
-    if (!result.is_counted) {
-        count_read(request, spoken);
-    }
-    if (!result.has_view) {
-        keep_failure(request, spoken, record.version, spoken->version, &result.failure);
-        if (!result.is_counted) {
-            count_failure(request, key, spoken);
-        }
-        return VIEW_FAILED;
-    }
-    if (!result.is_counted) {
-        count_translation(request, spoken, record.version);
-    }
-    *ret_view = result.view;
-    return VIEW_MADE;
-}
-
-/* The entry of <key>, as an access of this request: one only, however often it is run. */
-static struct entry *
-find_entry(struct request *request, const struct key *key)
-{
-    struct keyspace *keyspace = request->server->keyspace;
-    const struct value_state *state = request->value_state;
-    return state != NULL && state->rounds > 0
-               ? keyspace_peek_locked(keyspace, key, request->now_ms)
-               : request_find(request, key);
-}
-
-/* What a failed view means to a command that only reads. */
-static enum value_find
-read_outcome(const struct spoken *spoken, struct slice stored, struct slice *ret_view)
-{
-    switch (lens_schema_outcome(spoken->schema->lens)) {
-    case LENS_OUTCOME_MISS:
-        return VALUE_ABSENT;
-    case LENS_OUTCOME_RAW:
-        *ret_view = stored;
-        return VALUE_FOUND;
-    case LENS_OUTCOME_ERROR:
-        break;
-    }
-    return VALUE_FAILED;
-}
-
-enum value_find
-value_peek(struct request *request, const struct key *key, struct slice *ret_view)
-{
-    struct spoken spoken;
-    if (!value_speak(request, key, &spoken)) {
-        return VALUE_FAILED;
-    }
-    struct entry *entry = find_entry(request, key);
-    if (entry == NULL || entry_type(entry) != ENTRY_STRING) {
-        return VALUE_ABSENT;
-    }
-    struct slice stored;
-    switch (make_view(request, key, entry, &spoken, ret_view, &stored)) {
-    case VIEW_MADE:
-        return VALUE_FOUND;
-    case VIEW_LATER: /* let the handler ask for its other keys, too */
-        return VALUE_ABSENT;
-    case VIEW_FAILED:
-        break;
-    }
-    return read_outcome(&spoken, stored, ret_view);
-}
-
-/* For value_read() and value_read_for_update(): absent and other types; true: go on. */
-static bool
-find_string(struct request *request, const struct key *key, struct spoken *ret_spoken,
-            struct entry **ret_entry, enum value_find *ret_find)
-{
-    if (!value_speak(request, key, ret_spoken)) {
-        value_reply_failure(request);
-        *ret_find = VALUE_FAILED;
-        return false;
-    }
-    *ret_entry = find_entry(request, key);
-    if (*ret_entry == NULL) {
-        *ret_find = VALUE_ABSENT;
-        return false;
-    }
-    if (entry_type(*ret_entry) != ENTRY_STRING) {
-        reply_wrong_type(request->reply);
-        *ret_find = VALUE_FAILED;
-        return false;
-    }
-    return true;
-}
-
-enum value_find
-value_read(struct request *request, const struct key *key, struct slice *ret_view)
-{
-    struct spoken spoken;
-    struct entry *entry;
-    enum value_find found;
-    if (!find_string(request, key, &spoken, &entry, &found)) {
-        return found;
-    }
-    struct slice stored;
-    switch (make_view(request, key, entry, &spoken, ret_view, &stored)) {
-    case VIEW_MADE:
-        return VALUE_FOUND;
-    case VIEW_LATER:
-        return VALUE_FAILED;
-    case VIEW_FAILED:
-        break;
-    }
-    found = read_outcome(&spoken, stored, ret_view);
-    if (found == VALUE_FAILED) {
-        value_reply_failure(request);
-    }
-    return found;
-}
-
-enum value_find
-value_read_for_update(struct request *request, const struct key *key, struct slice *ret_view,
-                      bool *ret_is_hidden)
-{
-    struct spoken spoken;
-    struct entry *entry;
-    enum value_find found;
-    *ret_is_hidden = false;
-    if (!find_string(request, key, &spoken, &entry, &found)) {
-        return found;
-    }
-    struct slice stored;
-    switch (make_view(request, key, entry, &spoken, ret_view, &stored)) {
-    case VIEW_MADE:
-        return VALUE_FOUND;
-    case VIEW_LATER:
-        return VALUE_FAILED;
-    case VIEW_FAILED:
-        break;
-    }
-    if (lens_schema_outcome(spoken.schema->lens) == LENS_OUTCOME_MISS) {
-        *ret_is_hidden = true;
-        return VALUE_ABSENT;
-    }
-    value_reply_failure(request);
-    return VALUE_FAILED;
 }
 
 /* ---- writing ---- */
@@ -346,27 +164,28 @@ value_write_record(struct request *request, const struct key *key, const struct 
     struct value value = {.body = body, .schema = schema->id, .version = spoken->version};
     struct quarantined *aside = NULL;
     if (!is_simple || lens_schema_strict(schema->lens)) {
-        struct value_wish result;
-        if (!value_translate_write(request, key, entry, spoken, old, body, &result)) {
+        struct value_answer room;
+        const struct value_answer *answer =
+            value_translate_write(request, key, entry, spoken, old, body, &room);
+        if (answer == NULL) {
             return false;
         }
-        if (result.outcome == LENS_WRITE_REFUSED) {
-            return refuse_body(request, spoken, &result.failure);
+        if (answer->outcome == LENS_WRITE_REFUSED) {
+            return refuse_body(request, spoken, &answer->failure);
         }
-        if (result.outcome == LENS_WRITE_OK) {
-            value.complement = result.record.complement;
+        if (answer->outcome == LENS_WRITE_OK) {
+            value.complement = answer->record.complement;
         }
-        if (result.outcome == LENS_WRITE_QUARANTINE && old != NULL) {
-            keep_failure(request, spoken, old->version, spoken->version, &result.failure);
-            count_failure(request, key, spoken);
+        if (answer->outcome == LENS_WRITE_QUARANTINE && old != NULL) {
+            value_fail_view(request, key, spoken, old->version, &answer->failure);
             aside = is_over ? NULL
-                            : put_aside(request, key, expiry_ms, spoken, old, &result.failure);
+                            : put_aside(request, key, expiry_ms, spoken, old, &answer->failure);
             if (aside == NULL && !is_over) {
                 reply_out_of_memory(request->reply);
                 return false;
             }
         } else if (old != NULL && old->version != spoken->version) {
-            count_translation(request, spoken, old->version);
+            value_count_translation(request, spoken, old->version);
         }
     }
     if (!value_store(request, key, &value, expiry_ms)) {

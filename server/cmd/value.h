@@ -111,8 +111,13 @@ void value_bind(struct request *request);
  * returns, and value_must_run_again() is true. Then what it replied is void: give the locks up,
  * call value_prepare(), lock, and run the handler again, as often as it asks for. After a few
  * rounds it translates under the lock. For handlers that write one value at most, and last.
+ *
+ * A command marked VIEWS needs no second lock: value_keep(), called under the first, takes
+ * along what its keys hold, and the handler runs again over that. Its reply is that of the
+ * moment of the lock.
  */
 bool value_must_run_again(const struct request *request);
+bool value_keep(struct request *request);    /* false: lock again */
 void value_prepare(struct request *request); /* no lock held */
 
 #endif

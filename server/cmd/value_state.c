@@ -118,27 +118,30 @@ value_record(const struct registry_schema *schema, const struct value *value)
 /* ---- translation, with and without the lock ---- */
 
 static void
-grant(struct value_wish *wish, struct arena *arena)
+answer(const struct value_question *question, struct arena *arena,
+       struct value_answer *ret_answer)
 {
-    if (wish->is_write) {
-        wish->outcome =
-            lens_write(wish->schema->lens, wish->had_old ? &wish->old : NULL, wish->version,
-                       wish->body, arena, &wish->record, &wish->failure);
+    const struct lens_schema *lens = question->schema->lens;
+    ret_answer->is_counted = false;
+    if (question->is_write) {
+        ret_answer->outcome =
+            lens_write(lens, question->had_old ? &question->old : NULL, question->version,
+                       question->body, arena, &ret_answer->record, &ret_answer->failure);
     } else {
-        wish->has_view = lens_view(wish->schema->lens, &wish->old, wish->version, arena,
-                                   &wish->view, &wish->failure);
+        ret_answer->has_view = lens_view(lens, &question->old, question->version, arena,
+                                         &ret_answer->view, &ret_answer->failure);
     }
-    wish->is_granted = true;
 }
 
 static bool
-is_granted(const struct value_wish *wish, const struct value_wish *wanted)
+is_granted(const struct value_wish *wish, const struct value_question *wanted)
 {
-    return wish->is_granted && wish->is_write == wanted->is_write && wish->db == wanted->db &&
-           slice_equal(wish->key, wanted->key) && wish->schema == wanted->schema &&
-           wish->version == wanted->version && wish->had_old == wanted->had_old &&
-           (!wish->had_old || wish->revision == wanted->revision) &&
-           (!wish->is_write || slice_equal(wish->body, wanted->body));
+    const struct value_question *made = &wish->question;
+    return wish->is_granted && made->is_write == wanted->is_write && made->db == wanted->db &&
+           slice_equal(made->key, wanted->key) && made->schema == wanted->schema &&
+           made->version == wanted->version && made->had_old == wanted->had_old &&
+           (!made->had_old || made->revision == wanted->revision) &&
+           (!made->is_write || slice_equal(made->body, wanted->body));
 }
 
 /*
@@ -146,7 +149,7 @@ is_granted(const struct value_wish *wish, const struct value_wish *wanted)
  * handler that runs again asks in the same order: what is sought is mostly the next.
  */
 static struct value_wish *
-find_granted(struct value_state *state, const struct value_wish *wanted)
+find_granted(struct value_state *state, const struct value_question *wanted)
 {
     if (state->rounds == 0 || state->miss_count == VALUE_MISSES_MAX) {
         return NULL;
@@ -176,11 +179,12 @@ is_argument(const struct request *request, struct slice bytes)
 
 /* Was the same wished for before, of a record that has changed meanwhile? */
 static bool
-is_retry(const struct value_state *state, const struct value_wish *wanted)
+is_retry(const struct value_state *state, const struct value_question *wanted)
 {
     const struct value_wish *wish = state->rounds == 0 ? NULL : state->wishes;
-    while (wish != NULL && !(wish->is_write == wanted->is_write && wish->db == wanted->db &&
-                             slice_equal(wish->key, wanted->key))) {
+    while (wish != NULL &&
+           !(wish->question.is_write == wanted->is_write && wish->question.db == wanted->db &&
+             slice_equal(wish->question.key, wanted->key))) {
         wish = wish->next;
     }
     return wish != NULL;
@@ -188,19 +192,20 @@ is_retry(const struct value_state *state, const struct value_wish *wanted)
 
 /* Note a wish; false without memory. */
 static bool
-note(struct request *request, struct value_state *state, const struct value_wish *wanted)
+note(struct request *request, struct value_state *state, const struct value_question *wanted)
 {
     struct arena *arena = request->arena;
     struct value_wish *wish = arena_alloc(arena, sizeof(*wish));
     if (wish == NULL) {
         return false;
     }
-    *wish = *wanted;
-    if ((wish->had_old &&
-         (!arena_copy(arena, wanted->old.body, &wish->old.body) ||
-          !arena_copy(arena, wanted->old.complement, &wish->old.complement))) ||
-        (wish->is_write && !is_argument(request, wanted->body) &&
-         !arena_copy(arena, wanted->body, &wish->body))) {
+    wish->question = *wanted;
+    wish->is_granted = false;
+    if ((wanted->had_old &&
+         (!arena_copy(arena, wanted->old.body, &wish->question.old.body) ||
+          !arena_copy(arena, wanted->old.complement, &wish->question.old.complement))) ||
+        (wanted->is_write && !is_argument(request, wanted->body) &&
+         !arena_copy(arena, wanted->body, &wish->question.body))) {
         return false;
     }
     if (is_retry(state, wanted)) {
@@ -214,34 +219,33 @@ note(struct request *request, struct value_state *state, const struct value_wish
     return true;
 }
 
-static bool
-translate(struct request *request, struct value_wish *wanted)
+static struct value_answer *
+translate(struct request *request, const struct value_question *wanted,
+          struct value_answer *room)
 {
     struct value_state *state =
         request->may_run_again ? value_state_get(request) : request->value_state;
     struct value_wish *granted = state == NULL ? NULL : find_granted(state, wanted);
     if (granted != NULL) {
-        *wanted = *granted;
-        granted->is_counted = true;
-        return true;
+        return &granted->answer;
     }
     if (request->may_run_again && state != NULL && state->rounds < VALUE_ROUNDS_MAX &&
         state->wish_count < VALUE_WISHES_MAX && note(request, state, wanted)) {
-        return false;
+        return NULL;
     }
     if (value_must_run_again(request)) {
-        return false; /* beyond what may be noted: what this run finds is void anyway */
+        return NULL; /* beyond what may be noted: what this run finds is void anyway */
     }
-    grant(wanted, request->arena);
-    return true;
+    answer(wanted, request->arena, room);
+    return room;
 }
 
-bool
+struct value_answer *
 value_translate(struct request *request, const struct key *key, const struct entry *entry,
                 const struct spoken *spoken, const struct lens_record *record,
-                struct value_wish *ret_result)
+                struct value_answer *room)
 {
-    *ret_result = (struct value_wish){
+    const struct value_question wanted = {
         .key = key->name,
         .db = key->db,
         .had_old = true,
@@ -250,15 +254,15 @@ value_translate(struct request *request, const struct key *key, const struct ent
         .version = spoken->version,
         .old = *record,
     };
-    return translate(request, ret_result);
+    return translate(request, &wanted, room);
 }
 
-bool
+struct value_answer *
 value_translate_write(struct request *request, const struct key *key, const struct entry *entry,
                       const struct spoken *spoken, const struct lens_record *old,
-                      struct slice body, struct value_wish *ret_result)
+                      struct slice body, struct value_answer *room)
 {
-    *ret_result = (struct value_wish){
+    struct value_question wanted = {
         .key = key->name,
         .db = key->db,
         .is_write = true,
@@ -268,10 +272,10 @@ value_translate_write(struct request *request, const struct key *key, const stru
         .body = body,
     };
     if (old != NULL) {
-        ret_result->old = *old;
-        ret_result->revision = entry_revision(entry);
+        wanted.old = *old;
+        wanted.revision = entry_revision(entry);
     }
-    return translate(request, ret_result);
+    return translate(request, &wanted, room);
 }
 
 bool
@@ -286,7 +290,8 @@ value_prepare(struct request *request)
     struct value_state *state = request->value_state;
     for (struct value_wish *wish = state->wishes; wish != NULL; wish = wish->next) {
         if (!wish->is_granted) {
-            grant(wish, request->arena);
+            answer(&wish->question, request->arena, &wish->answer);
+            wish->is_granted = true;
         }
     }
     state->rounds++;

@@ -41,25 +41,51 @@ struct value_failure {
     struct lens_failure lens;
 };
 
-struct value_wish {
-    struct value_wish *next;
+/* A translation: what it is of ... */
+struct value_question {
     struct slice key; /* in argv */
     uint32_t db;
     bool is_write;
-    bool is_granted;
-    bool is_counted; /* the granted translation was used, and counted */
-    bool had_old;    /* else nothing was there, and <revision> and <old> mean nothing */
+    bool had_old; /* else nothing was there, and <revision> and <old> mean nothing */
     uint64_t revision;
     const struct registry_schema *schema;
     unsigned version; /* of the view, or of the writer */
     struct lens_record old;
     struct slice body; /* of a write */
+};
 
-    bool has_view; /* granted read */
+/* ... and what came out. */
+struct value_answer {
+    bool is_counted; /* it was used, and counted */
+    bool has_view;   /* of a read */
     struct slice view;
-    enum lens_write outcome; /* granted write */
+    enum lens_write outcome; /* of a write */
     struct lens_record record;
     struct lens_failure failure; /* of either */
+};
+
+struct value_wish {
+    struct value_wish *next;
+    struct value_question question;
+    bool is_granted; /* there is an answer */
+    struct value_answer answer;
+};
+
+enum value_sight_kind {
+    SIGHT_NONE, /* not looked at */
+    SIGHT_SILENT,
+    SIGHT_ABSENT,
+    SIGHT_OTHER, /* another type than string */
+    SIGHT_VIEW,
+    SIGHT_WISH,
+};
+
+/* What one of the request's keys held when the locks were given up. */
+struct value_sight {
+    enum value_sight_kind kind;
+    struct spoken spoken;
+    struct slice view;
+    struct value_wish *wish;
 };
 
 struct value_state {
@@ -70,7 +96,9 @@ struct value_state {
     size_t wish_count;
     size_t miss_count; /* in this round */
     unsigned rounds;
-    bool is_waiting; /* some wish is not granted: the handler is to be run again */
+    bool is_waiting;            /* some wish is not granted: the handler is to be run again */
+    bool is_unlocked;           /* from now on keys are what <sights> says */
+    struct value_sight *sights; /* of request->keys; NULL: none kept */
 };
 
 /* NULL without memory. */
@@ -88,10 +116,16 @@ bool value_speak_schema(struct request *request, const struct registry_schema *s
 const struct registry_schema *value_schema_of(const struct request *request,
                                               const struct key *key);
 
-/* Count a failed view of a record of <from>, and keep it for value_reply_failure(). */
+/* Keep a failed translation of a record of <from> for value_reply_failure(). */
+void value_keep_failure(struct request *request, const struct spoken *spoken, unsigned from,
+                        const struct lens_failure *lens);
+void value_count_failure(struct request *request, const struct key *key,
+                         const struct spoken *spoken); /* the one kept last */
 void value_fail_view(struct request *request, const struct key *key,
                      const struct spoken *spoken, unsigned from,
-                     const struct lens_failure *failure);
+                     const struct lens_failure *failure); /* both */
+void value_count_translation(struct request *request, const struct spoken *spoken,
+                             unsigned from);
 
 /* An entry as a record of <schema>: a foreign one is a body of the base version. */
 struct lens_record value_record(const struct registry_schema *schema,
@@ -109,13 +143,18 @@ bool value_write_record(struct request *request, const struct key *key,
                         const struct entry *entry, const struct spoken *spoken,
                         const struct lens_record *old, struct slice body, int64_t expiry_ms);
 
-/* Reads and writes translated, or wished for: false when the handler is to be run again. */
-bool value_translate(struct request *request, const struct key *key, const struct entry *entry,
-                     const struct spoken *spoken, const struct lens_record *record,
-                     struct value_wish *ret_result);
-bool value_translate_write(struct request *request, const struct key *key,
-                           const struct entry *entry, const struct spoken *spoken,
-                           const struct lens_record *old, struct slice body,
-                           struct value_wish *ret_result);
+/*
+ * Reads and writes translated, or wished for: NULL when the handler is to be run again. The
+ * answer lies in *room or with the wish.
+ */
+struct value_answer *value_translate(struct request *request, const struct key *key,
+                                     const struct entry *entry, const struct spoken *spoken,
+                                     const struct lens_record *record,
+                                     struct value_answer *room);
+struct value_answer *value_translate_write(struct request *request, const struct key *key,
+                                           const struct entry *entry,
+                                           const struct spoken *spoken,
+                                           const struct lens_record *old, struct slice body,
+                                           struct value_answer *room);
 
 #endif

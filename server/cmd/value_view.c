@@ -1,0 +1,316 @@
+/*
+ * Reading: what the caller's version sees of a key. One way of looking, whatever the command:
+ * at the entry under the lock, or at what value_keep() took along of it, without.
+ */
+#include "server/cmd/value_state.h"
+
+#include "proto/base/check.h"
+#include "server/schema/bindings.h"
+#include "server/schema/usage.h"
+
+enum look {
+    LOOK_SILENT, /* the connection cannot speak here; the failure was kept */
+    LOOK_ABSENT,
+    LOOK_OTHER, /* another type than string */
+    LOOK_VIEW,
+    LOOK_FAILED, /* no view; the failure was kept and counted */
+    LOOK_LATER,  /* the handler is to be run again */
+};
+
+struct seen {
+    struct spoken spoken;
+    struct slice view;
+    struct slice stored; /* the body, whatever its version */
+};
+
+static void
+count_read(struct request *request, const struct spoken *spoken)
+{
+    usage_read(spoken->schema->usage, request->worker_index, spoken->version, request->now_ms);
+}
+
+/* ---- a translation's answer ---- */
+
+/* What <answer> says of a record of <from>: the view, or the failure; counted once. */
+static enum look
+take_answer(struct request *request, const struct key *key, unsigned from,
+            struct value_answer *answer, struct seen *seen)
+{
+    bool is_first = !answer->is_counted;
+    answer->is_counted = true;
+    if (is_first) {
+        count_read(request, &seen->spoken);
+    }
+    if (!answer->has_view) {
+        value_keep_failure(request, &seen->spoken, from, &answer->failure);
+        if (is_first) {
+            value_count_failure(request, key, &seen->spoken);
+        }
+        return LOOK_FAILED;
+    }
+    if (is_first) {
+        value_count_translation(request, &seen->spoken, from);
+    }
+    seen->view = answer->view;
+    return LOOK_VIEW;
+}
+
+/* ---- the entry, under the lock ---- */
+
+/* The entry of <key>, as an access of this request: one only, however often it is run. */
+static struct entry *
+find_entry(struct request *request, const struct key *key)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    const struct value_state *state = request->value_state;
+    return state != NULL && state->rounds > 0
+               ? keyspace_peek_locked(keyspace, key, request->now_ms)
+               : request_find(request, key);
+}
+
+/* What is kept of <key>, with room made for all keys; NULL without memory. */
+static struct value_sight *
+sight_of(struct request *request, const struct key *key)
+{
+    struct value_state *state = request->value_state;
+    if (state->sights == NULL) {
+        state->sights =
+            arena_calloc(request->arena, request->key_count, sizeof(*state->sights));
+    }
+    return state->sights == NULL ? NULL : &state->sights[key - request->keys];
+}
+
+/* Remember that the view of <key> is the wish noted last. */
+static void
+keep_wish(struct request *request, const struct key *key, const struct spoken *spoken)
+{
+    struct value_wish *wish = request->value_state->last;
+    if (wish == NULL || wish->question.key.data != key->name.data) {
+        return; /* more wishes than may be noted */
+    }
+    struct value_sight *sight = sight_of(request, key);
+    if (sight != NULL) {
+        *sight = (struct value_sight){.kind = SIGHT_WISH, .spoken = *spoken, .wish = wish};
+    }
+}
+
+static enum look
+look_at_entry(struct request *request, const struct key *key, const struct entry *entry,
+              struct seen *seen)
+{
+    struct value value;
+    entry_value(entry, &value);
+    seen->stored = seen->view = value.body;
+    const struct spoken *spoken = &seen->spoken;
+    if (spoken->schema == NULL) {
+        return LOOK_VIEW;
+    }
+    struct lens_record record = value_record(spoken->schema, &value);
+    if (spoken->version == BINDINGS_RAW || spoken->version == record.version) {
+        if (request->value_state == NULL || request->value_state->rounds == 0) {
+            count_read(request, spoken);
+        }
+        return LOOK_VIEW;
+    }
+    struct value_answer room;
+    struct value_answer *answer = value_translate(request, key, entry, spoken, &record, &room);
+    if (answer != NULL) {
+        return take_answer(request, key, record.version, answer, seen);
+    }
+    if ((request->command->flags & COMMAND_VIEWS) != 0) {
+        keep_wish(request, key, spoken);
+    }
+    return LOOK_LATER;
+}
+
+/* ---- what was kept, without the lock ---- */
+
+static enum look
+look_back(struct request *request, const struct key *key, struct seen *seen)
+{
+    const struct value_sight *sight = &request->value_state->sights[key - request->keys];
+    seen->spoken = sight->spoken;
+    switch (sight->kind) {
+    case SIGHT_WISH:
+        seen->stored = sight->wish->question.old.body;
+        return take_answer(request, key, sight->wish->question.old.version,
+                           &sight->wish->answer, seen);
+    case SIGHT_VIEW:
+        seen->stored = seen->view = sight->view;
+        return LOOK_VIEW;
+    case SIGHT_ABSENT:
+        return LOOK_ABSENT;
+    case SIGHT_OTHER:
+        return LOOK_OTHER;
+    case SIGHT_SILENT:
+        (void)value_speak(request, key, &seen->spoken); /* keeps the failure */
+        return LOOK_SILENT;
+    case SIGHT_NONE:
+        break;
+    }
+    CHECK(!"a key was looked at that is none of the request's");
+    return LOOK_ABSENT;
+}
+
+static enum look
+look(struct request *request, const struct key *key, struct seen *ret_seen)
+{
+    if (request->value_state != NULL && request->value_state->is_unlocked) {
+        return look_back(request, key, ret_seen);
+    }
+    if (!value_speak(request, key, &ret_seen->spoken)) {
+        return LOOK_SILENT;
+    }
+    const struct entry *entry = find_entry(request, key);
+    if (entry == NULL) {
+        return LOOK_ABSENT;
+    }
+    if (entry_type(entry) != ENTRY_STRING) {
+        return LOOK_OTHER;
+    }
+    return look_at_entry(request, key, entry, ret_seen);
+}
+
+/* Take along what <key>, which is not wished for, holds; false if the lock is needed again. */
+static bool
+keep(struct request *request, const struct key *key, struct value_sight *sight)
+{
+    static const enum value_sight_kind kinds[] = {
+        [LOOK_SILENT] = SIGHT_SILENT, [LOOK_ABSENT] = SIGHT_ABSENT, [LOOK_OTHER] = SIGHT_OTHER};
+    struct seen seen;
+    enum look found = look(request, key, &seen);
+    switch (found) {
+    case LOOK_SILENT:
+    case LOOK_ABSENT:
+    case LOOK_OTHER:
+        *sight = (struct value_sight){.kind = kinds[found]};
+        return true;
+    case LOOK_VIEW:
+        *sight = (struct value_sight){.kind = SIGHT_VIEW, .spoken = seen.spoken};
+        return arena_copy(request->arena, seen.view, &sight->view);
+    case LOOK_LATER:
+        return sight->kind == SIGHT_WISH;
+    case LOOK_FAILED:
+        break;
+    }
+    return false;
+}
+
+bool
+value_keep(struct request *request)
+{
+    struct value_state *state = request->value_state;
+    if ((request->command->flags & COMMAND_VIEWS) == 0 || state->sights == NULL) {
+        return false;
+    }
+    state->rounds++; /* to look at keys once more is no access of them */
+    for (size_t i = 0; i < request->key_count; i++) {
+        if (state->sights[i].kind == SIGHT_NONE &&
+            !keep(request, &request->keys[i], &state->sights[i])) {
+            return false;
+        }
+    }
+    state->is_unlocked = true;
+    return true;
+}
+
+/* ---- for handlers ---- */
+
+/* What a failed view means to a command that only reads. */
+static enum value_find
+read_outcome(const struct seen *seen, struct slice *ret_view)
+{
+    switch (lens_schema_outcome(seen->spoken.schema->lens)) {
+    case LENS_OUTCOME_MISS:
+        return VALUE_ABSENT;
+    case LENS_OUTCOME_RAW:
+        *ret_view = seen->stored;
+        return VALUE_FOUND;
+    case LENS_OUTCOME_ERROR:
+        break;
+    }
+    return VALUE_FAILED;
+}
+
+enum value_find
+value_peek(struct request *request, const struct key *key, struct slice *ret_view)
+{
+    struct seen seen;
+    switch (look(request, key, &seen)) {
+    case LOOK_SILENT:
+        return VALUE_FAILED;
+    case LOOK_ABSENT:
+    case LOOK_OTHER:
+    case LOOK_LATER: /* let the handler ask for its other keys, too */
+        return VALUE_ABSENT;
+    case LOOK_VIEW:
+        *ret_view = seen.view;
+        return VALUE_FOUND;
+    case LOOK_FAILED:
+        break;
+    }
+    return read_outcome(&seen, ret_view);
+}
+
+/* For those that reply errors: what need not be looked at further. */
+static enum value_find
+look_and_reply(struct request *request, const struct key *key, struct seen *ret_seen,
+               bool *ret_is_failed)
+{
+    *ret_is_failed = false;
+    switch (look(request, key, ret_seen)) {
+    case LOOK_SILENT:
+        value_reply_failure(request);
+        return VALUE_FAILED;
+    case LOOK_ABSENT:
+        return VALUE_ABSENT;
+    case LOOK_OTHER:
+        reply_wrong_type(request->reply);
+        return VALUE_FAILED;
+    case LOOK_VIEW:
+        return VALUE_FOUND;
+    case LOOK_LATER:
+        return VALUE_FAILED;
+    case LOOK_FAILED:
+        break;
+    }
+    *ret_is_failed = true;
+    return VALUE_FAILED;
+}
+
+enum value_find
+value_read(struct request *request, const struct key *key, struct slice *ret_view)
+{
+    struct seen seen;
+    bool is_failed;
+    enum value_find found = look_and_reply(request, key, &seen, &is_failed);
+    if (is_failed) {
+        found = read_outcome(&seen, ret_view);
+        if (found == VALUE_FAILED) {
+            value_reply_failure(request);
+        }
+    } else if (found == VALUE_FOUND) {
+        *ret_view = seen.view;
+    }
+    return found;
+}
+
+enum value_find
+value_read_for_update(struct request *request, const struct key *key, struct slice *ret_view,
+                      bool *ret_is_hidden)
+{
+    struct seen seen;
+    bool is_failed;
+    enum value_find found = look_and_reply(request, key, &seen, &is_failed);
+    *ret_is_hidden =
+        is_failed && lens_schema_outcome(seen.spoken.schema->lens) == LENS_OUTCOME_MISS;
+    if (*ret_is_hidden) {
+        return VALUE_ABSENT;
+    }
+    if (is_failed) {
+        value_reply_failure(request);
+    } else if (found == VALUE_FOUND) {
+        *ret_view = seen.view;
+    }
+    return found;
+}
