@@ -7,6 +7,7 @@
 #include "server/core/log.h"
 #include "server/core/version.h"
 #include "server/net/net.h"
+#include "server/schema/background.h"
 #include "server/schema/mapping.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
@@ -115,6 +116,8 @@ open_parts(struct server *server, struct buffer *ret_error)
     server->directories = calloc(server->worker_count, sizeof(*server->directories));
     server->slowlog = slowlog_new(server->config);
     server->sweep = sweep_new(server->registries, server->keyspace, options.database_count);
+    server->background = background_new();
+    CHECK(server->background != NULL);
     CHECK(server->keyspace != NULL && server->quarantine != NULL && server->sweep != NULL &&
           server->slowlog != NULL && server->counters != NULL &&
           server->command_calls != NULL && server->directories != NULL);
@@ -140,6 +143,7 @@ close_parts(struct server *server)
     free(server->command_calls);
     free(server->counters);
     slowlog_free(server->slowlog);
+    background_free(server->background);
     sweep_free(server->sweep);
     keyspace_free(server->keyspace);
     quarantine_free(server->quarantine);
@@ -162,6 +166,7 @@ server_run(struct config *config, struct buffer *ret_error)
         log_line(LOG_LEVEL_NOTICE, "Ready to accept connections on port %lld",
                  (long long)config_number(config, CONFIG_PORT));
         net_run(net);
+        background_stop(server.background); /* its jobs answer through net */
         net_free(net);
         log_line(LOG_LEVEL_NOTICE, "Stopped in order, bye");
     }

@@ -6,6 +6,7 @@
 #include "server/cmd/slowlog.h"
 #include "server/cmd/statistics.h"
 #include "server/core/version.h"
+#include "server/schema/background.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
 
@@ -351,6 +352,23 @@ append_cluster(struct request *request, struct buffer *out)
 }
 
 /* Prefixed: many clients put all fields of all sections into one table. */
+/* Of one kind of jobs in the background. */
+struct jobs {
+    const char *kind;
+    uint64_t count;
+    uint64_t seen; /* records by those that run */
+};
+
+static void
+count_job(void *context, const struct background_job *job)
+{
+    struct jobs *jobs = context;
+    if (strcmp(job->kind, jobs->kind) == 0) {
+        jobs->count++;
+        jobs->seen += atomic_load_explicit(&job->seen, memory_order_relaxed);
+    }
+}
+
 static void
 append_segue(struct request *request, struct buffer *out)
 {
@@ -369,6 +387,10 @@ append_segue(struct request *request, struct buffer *out)
     append_number(out, "segue_quarantine_dropped", quarantine.dropped);
     append_config(out, request->server->config, "segue_quarantine_max_bytes",
                   CONFIG_QUARANTINE_MAX_BYTES);
+    struct jobs jobs = {.kind = "try"};
+    background_each(request->server->background, count_job, &jobs);
+    append_number(out, "segue_dry_runs", jobs.count);
+    append_number(out, "segue_dry_run_records", jobs.seen);
     append_number(out, "segue_longest_lock_hold_us",
                   statistics_longest_us(request->server, LONGEST_LOCK_HOLD));
     append_number(out, "segue_longest_turn_us",

@@ -1,4 +1,5 @@
 #include "server/cmd/handlers.h"
+#include "server/schema/background.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
 #include "server/schema/sweep.h"
@@ -194,6 +195,70 @@ reply_sweep(struct request *request)
     reply_count(request->reply, "complements_dropped", stats.complements_dropped);
 }
 
+/* Jobs in the background; the mutex of their list is held while they are copied. */
+enum { JOBS_MAX = 64 };
+
+struct job {
+    const char *kind;
+    struct slice schema;
+    int64_t since_ms;
+    uint64_t seen;
+    uint64_t total;
+    uint64_t failed;
+};
+
+struct jobs {
+    struct arena *arena;
+    size_t count;
+    struct job items[JOBS_MAX];
+};
+
+static void
+on_job(void *context, const struct background_job *job)
+{
+    struct jobs *jobs = context;
+    if (jobs->count == JOBS_MAX) {
+        return;
+    }
+    struct job *copy = &jobs->items[jobs->count];
+    *copy = (struct job){
+        .kind = job->kind,
+        .since_ms = job->since_ms,
+        .seen = atomic_load_explicit(&job->seen, memory_order_relaxed),
+        .total = atomic_load_explicit(&job->total, memory_order_relaxed),
+        .failed = atomic_load_explicit(&job->failed, memory_order_relaxed),
+    };
+    jobs->count += arena_copy(jobs->arena, job->schema, &copy->schema);
+}
+
+static void
+reply_jobs(struct request *request)
+{
+    struct reply *reply = request->reply;
+    struct jobs *jobs = arena_alloc(request->arena, sizeof(*jobs));
+    reply_string(reply, "jobs");
+    if (jobs == NULL) {
+        reply_array(reply, 0);
+        return;
+    }
+    jobs->arena = request->arena;
+    jobs->count = 0;
+    background_each(request->server->background, on_job, jobs);
+    reply_array(reply, jobs->count);
+    for (size_t i = 0; i < jobs->count; i++) {
+        const struct job *job = &jobs->items[i];
+        reply_map(reply, 6);
+        reply_string(reply, "job");
+        reply_string(reply, job->kind);
+        reply_string(reply, "schema");
+        reply_bulk(reply, job->schema);
+        reply_count(reply, "since_ms", (uint64_t)job->since_ms);
+        reply_count(reply, "records", job->seen);
+        reply_count(reply, "of", job->total);
+        reply_count(reply, "failed", job->failed);
+    }
+}
+
 void
 cmd_schema_status(struct request *request)
 {
@@ -219,7 +284,7 @@ cmd_schema_status(struct request *request)
         return;
     }
     size_t count = registry_schema_count(registry);
-    reply_map(request->reply, 4);
+    reply_map(request->reply, 5);
     reply_count(request->reply, "epoch", registry_epoch(registry));
     reply_string(request->reply, "schemas");
     reply_array(request->reply, count);
@@ -228,4 +293,5 @@ cmd_schema_status(struct request *request)
     }
     reply_quarantine(request);
     reply_sweep(request);
+    reply_jobs(request);
 }

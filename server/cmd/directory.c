@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -78,6 +79,25 @@ directory_each(struct directory *directory, directory_on_session *on_session, vo
     }
     pthread_mutex_unlock(&directory->mutex);
     return session == NULL;
+}
+
+bool
+directory_is_connected(struct directory *directory, uint64_t session_id)
+{
+    pthread_mutex_lock(&directory->mutex);
+    const struct session *session = directory->first;
+    while (session != NULL && session->id != session_id) {
+        session = session->next;
+    }
+    bool is_connected = session != NULL && !atomic_load(&session->is_killed);
+    if (is_connected) {
+        /* A parked connection is not read, so its loop does not see it end. */
+        struct pollfd peer = {.fd = session->fd, .events = POLLRDHUP};
+        is_connected =
+            poll(&peer, 1, 0) <= 0 || (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
+    }
+    pthread_mutex_unlock(&directory->mutex);
+    return is_connected;
 }
 
 void

@@ -28,6 +28,9 @@ typedef bool directory_on_session(void *context, struct session *session);
 bool directory_each(struct directory *directory, directory_on_session *on_session,
                     void *context);
 
+/* Is the session with that id here, and does its peer still listen? O(sessions). */
+bool directory_is_connected(struct directory *directory, uint64_t session_id);
+
 /* Hold the mutex for reading or replacing [directory] fields of a session. */
 void directory_lock(struct directory *directory);
 void directory_unlock(struct directory *directory);

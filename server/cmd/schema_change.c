@@ -81,8 +81,8 @@ schema_change_sweep(struct server *server)
 
 /* ---- changes ---- */
 
-static void
-finish(struct schema_change *change)
+void
+schema_change_finish(struct schema_change *change)
 {
     struct buffer out;
     buffer_init(&out, 0);
@@ -116,7 +116,7 @@ on_all_passed(void *context)
     if (change->done != NULL) {
         change->done(change);
     }
-    finish(change);
+    schema_change_finish(change);
 }
 
 static void
@@ -130,10 +130,12 @@ static void
 after(void *context)
 {
     struct schema_change *change = context;
-    if (change->succeeded && change->old != NULL) {
+    if (change->succeeded && change->proceed != NULL) {
+        change->proceed(change);
+    } else if (change->succeeded && change->old != NULL) {
         change->server->wake_workers(change->server, on_all_passed, change);
     } else {
-        finish(change);
+        schema_change_finish(change);
     }
 }
 

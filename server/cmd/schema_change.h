@@ -16,6 +16,8 @@ struct schema_change {
 
     /* Does it, blocking, on a pool thread: registry_put() and the like. */
     bool (*apply)(struct schema_change *change);
+    /* NULL, or takes it over after a success of apply: it calls schema_change_finish(). */
+    void (*proceed)(struct schema_change *change);
     /* After all workers have passed a turn, before the reply; may be NULL. Any thread. */
     void (*done)(struct schema_change *change);
 
@@ -23,6 +25,7 @@ struct schema_change {
     const struct slice *argv; /* a copy */
     bool force;
     uint32_t schema_id; /* of what was deleted */
+    void *context;      /* of apply and proceed */
 
     const struct registry *old; /* what apply replaced; NULL: nothing */
     bool succeeded;
@@ -37,5 +40,8 @@ void schema_change_sweep(struct server *server);
 /* A change with a copy of the request's argv; NULL when an error was replied. */
 struct schema_change *schema_change_new(struct request *request);
 void schema_change_start(struct request *request, struct schema_change *change);
+
+/* Answer and free it. Any thread. */
+void schema_change_finish(struct schema_change *change);
 
 #endif

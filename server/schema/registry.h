@@ -108,6 +108,14 @@ bool registry_release_delete(struct registry_holder *holder, struct slice name,
 struct registry *registry_copy(struct registry_holder *holder);
 void registry_copy_free(struct registry *copy); /* takes NULL */
 
+/*
+ * What the next epoch would be if <json> were put (without FORCE), for the caller alone; frees
+ * as a copy does. NULL with the whole error reply (without '-') in <ret_error>.
+ */
+struct registry *registry_preview(struct registry_holder *holder, struct slice json,
+                                  const struct registry_schema **ret_schema,
+                                  struct buffer *ret_error);
+
 /* Free an epoch that no worker can hold any more. */
 void registry_retire(struct registry_holder *holder, const struct registry *old);
 

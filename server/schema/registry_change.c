@@ -189,6 +189,38 @@ registry_put(struct registry_holder *holder, struct slice json, bool force,
     return ok;
 }
 
+struct registry *
+registry_preview(struct registry_holder *holder, struct slice json,
+                 const struct registry_schema **ret_schema, struct buffer *ret_error)
+{
+    struct lens_schema *lens = compile(json, ret_error);
+    if (lens == NULL) {
+        return NULL;
+    }
+    struct registry *preview = NULL;
+    const struct registry *registry = registry_lock(holder);
+    struct draft draft;
+    if (!check_patterns(registry, lens, ret_error)) {
+        lens_schema_free(lens);
+    } else if (!draft_from_registry(&draft, registry)) {
+        lens_schema_free(lens);
+        out_of_memory(ret_error);
+    } else {
+        struct slice name = lens_schema_name(lens); /* lives as long as the lens */
+        if (put_draft(&draft, lens, false, ret_error)) {
+            preview = registry_new(&draft);
+            if (preview == NULL) {
+                out_of_memory(ret_error);
+            } else {
+                *ret_schema = registry_schema_by_name(preview, name);
+            }
+        }
+        draft_fini(&draft);
+    }
+    registry_unlock(holder);
+    return preview;
+}
+
 static bool
 no_schema(struct slice name, struct buffer *ret_error)
 {
