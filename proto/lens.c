@@ -49,11 +49,14 @@ walk_parse(struct walk *walk, struct slice body, unsigned from, unsigned depth_m
     struct run *run = &walk->run;
     size_t offset = 0;
     run->from = run->to = from;
-    enum json_status status = tree_parse(body, depth_max, run->arena, &walk->root, &offset);
-    if (status != JSON_OK) {
-        run_fail(run, status == JSON_DEEP ? LENS_BUDGET : LENS_SYNTAX, NULL, "");
-        snprintf(run->failure->text, LENS_TEXT_SIZE, "%s at byte %zu",
-                 status == JSON_DEEP ? "nested too deep" : "not a JSON document", offset);
+    run->codec = run->schema->versions[from - 1].codec;
+    enum codec_status status =
+        tree_parse(run->codec, body, depth_max, run->arena, &walk->root, &offset);
+    if (status != CODEC_OK) {
+        run_fail(run, status == CODEC_DEEP ? LENS_BUDGET : LENS_SYNTAX, NULL, "");
+        snprintf(run->failure->text, LENS_TEXT_SIZE, "%s%s at byte %zu",
+                 status == CODEC_DEEP ? "nested too deep" : "not ",
+                 status == CODEC_DEEP ? "" : run->codec->document, offset);
         return false;
     }
     return walk->root != NULL || run_no_memory(run);
@@ -288,11 +291,11 @@ identity_changed(const struct walk *walk, struct slice before, struct slice afte
     if (at->identity_count == 0) {
         return true;
     }
-    if (!walk_parse(&old, before, version, JSON_DEPTH_MAX)) {
+    if (!walk_parse(&old, before, version, CODEC_DEPTH_MAX)) {
         *ret_changed = old.run.failure->reason == LENS_BUDGET;
         return !old.run.no_memory;
     }
-    if (new.root == NULL && !walk_parse(&new, after, version, JSON_DEPTH_MAX)) {
+    if (new.root == NULL && !walk_parse(&new, after, version, CODEC_DEPTH_MAX)) {
         *ret_changed = new.run.failure->reason == LENS_BUDGET;
         new.root = NULL;
     }
@@ -305,7 +308,7 @@ identity_changed(const struct walk *walk, struct slice before, struct slice afte
         } else if (was.member != NULL) {
             bool equal = false;
             if (is.member != NULL &&
-                !tree_equal(was.member, is.member, walk->run.arena, &equal)) {
+                !tree_equal(old.run.codec, was.member, is.member, walk->run.arena, &equal)) {
                 return false;
             }
             *ret_changed = !equal;
@@ -392,10 +395,13 @@ lens_write(const struct lens_schema *schema, const struct lens_record *old, unsi
     }
     if (schema->strict) {
         size_t offset;
-        enum json_status status = json_check(body, schema->limits.depth, &offset);
-        if (status != JSON_OK) {
-            fail(ret_failure, status == JSON_DEEP ? LENS_BUDGET : LENS_SYNTAX, by, by,
-                 status == JSON_DEEP ? "nested too deep" : "not a JSON document");
+        const struct codec *codec = schema->versions[by - 1].codec;
+        enum codec_status status = codec->check(body, schema->limits.depth, &offset);
+        if (status != CODEC_OK) {
+            fail(ret_failure, status == CODEC_DEEP ? LENS_BUDGET : LENS_SYNTAX, by, by, "");
+            snprintf(ret_failure->text, LENS_TEXT_SIZE, "%s%s",
+                     status == CODEC_DEEP ? "nested too deep" : "not ",
+                     status == CODEC_DEEP ? "" : codec->document);
             return LENS_WRITE_REFUSED;
         }
     }

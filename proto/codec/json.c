@@ -221,15 +221,15 @@ scalar_check(const char *at, const char *end)
  * object: those of the innermost up to 64 in <open>, the others in <outer>.
  */
 static const char *
-value_check(const char *at, const char *end, unsigned depth_max, enum json_status *ret_status,
+value_check(const char *at, const char *end, unsigned depth_max, enum codec_status *ret_status,
             const char **ret_at)
 {
-    uint64_t outer[JSON_DEPTH_MAX / 64]; /* written before it is read */
+    uint64_t outer[CODEC_DEPTH_MAX / 64]; /* written before it is read */
     uint64_t open = 0;
     unsigned depth = 0;
     bool escaped = false;
     const char *next;
-    *ret_status = JSON_BAD;
+    *ret_status = CODEC_BAD;
 value:
     if (*at == '"') {
         next = string_check(at + 1, end, &escaped, ret_at);
@@ -240,7 +240,7 @@ value:
     } else if (*at == '{' || *at == '[') {
         bool object = *at == '{';
         if (depth == depth_max) {
-            *ret_status = JSON_DEEP;
+            *ret_status = CODEC_DEEP;
             goto bad;
         }
         if (depth > 0 && depth % 64 == 0) {
@@ -342,17 +342,17 @@ value_skip(const char *at, const char *end)
     }
 }
 
-enum json_status
+enum codec_status
 json_check(struct slice text, unsigned depth_max, size_t *ret_offset)
 {
     if (text.size == 0) {
         *ret_offset = 0;
-        return JSON_BAD;
+        return CODEC_BAD;
     }
     const char *end = text.data + text.size;
     const char *at = text.data;
-    enum json_status status = JSON_BAD;
-    CHECK(depth_max <= JSON_DEPTH_MAX);
+    enum codec_status status = CODEC_BAD;
+    CHECK(depth_max <= CODEC_DEPTH_MAX);
     at = json_skip_space(at, end);
     if (at < end) {
         const char *where = at;
@@ -362,9 +362,9 @@ json_check(struct slice text, unsigned depth_max, size_t *ret_offset)
         } else {
             at = json_skip_space(next, end);
             if (at == end) {
-                return JSON_OK;
+                return CODEC_OK;
             }
-            status = JSON_BAD;
+            status = CODEC_BAD;
         }
     }
     *ret_offset = (size_t)(at - text.data);
@@ -372,22 +372,22 @@ json_check(struct slice text, unsigned depth_max, size_t *ret_offset)
 }
 
 void
-json_walk_init(struct json_walk *walk, const char *text, const char *end, unsigned depth_max)
+json_walk_init(struct codec_walk *walk, const char *text, const char *end, unsigned depth_max)
 {
-    CHECK(depth_max <= JSON_DEPTH_MAX);
-    *walk = (struct json_walk){
+    CHECK(depth_max <= CODEC_DEPTH_MAX);
+    *walk = (struct codec_walk){
         .at = text + 1,
         .end = end,
         .inner = text + 1,
         .depth_max = depth_max,
         .object = *text == '{',
         .first = true,
-        .status = JSON_OK,
+        .status = CODEC_OK,
     };
 }
 
 static bool
-walk_fail(struct json_walk *walk, enum json_status status, const char *at)
+walk_fail(struct codec_walk *walk, enum codec_status status, const char *at)
 {
     walk->status = status;
     walk->at = at;
@@ -395,7 +395,7 @@ walk_fail(struct json_walk *walk, enum json_status status, const char *at)
 }
 
 bool
-json_walk_next(struct json_walk *walk, struct json_item *item)
+json_walk_next(struct codec_walk *walk, struct codec_item *item)
 {
     const char *const end = walk->end;
     const char *at = walk->at;
@@ -406,17 +406,17 @@ json_walk_next(struct json_walk *walk, struct json_item *item)
     item->start = at;
     if (!walk->first) {
         if (at == end) {
-            return walk_fail(walk, JSON_BAD, at);
+            return walk_fail(walk, CODEC_BAD, at);
         }
         if (*at != ',') {
             walk->at = at + 1;
-            return *at == close ? false : walk_fail(walk, JSON_BAD, at);
+            return *at == close ? false : walk_fail(walk, CODEC_BAD, at);
         }
         item->start = ++at;
     }
     at = skip_space(at, end);
     if (at == end) {
-        return walk_fail(walk, JSON_BAD, at);
+        return walk_fail(walk, CODEC_BAD, at);
     }
     if (walk->first) {
         if (*at == close) {
@@ -431,7 +431,7 @@ json_walk_next(struct json_walk *walk, struct json_item *item)
     if (walk->object) {
         const char *where = at;
         if (*at != '"') {
-            return walk_fail(walk, JSON_BAD, at);
+            return walk_fail(walk, CODEC_BAD, at);
         }
         at = scan_string(at + 1, end);
         if (at < end && *at == '"') {
@@ -439,7 +439,7 @@ json_walk_next(struct json_walk *walk, struct json_item *item)
         } else if (checked) {
             at = string_check_rest(at, end, &item->escaped, &where);
             if (at == NULL) {
-                return walk_fail(walk, JSON_BAD, where);
+                return walk_fail(walk, CODEC_BAD, where);
             }
         } else {
             at = string_skip(at, end, &item->escaped);
@@ -447,11 +447,11 @@ json_walk_next(struct json_walk *walk, struct json_item *item)
         item->colon = at;
         at = skip_space(at, end);
         if (at == end || *at != ':') {
-            return walk_fail(walk, JSON_BAD, at);
+            return walk_fail(walk, CODEC_BAD, at);
         }
         at = skip_space(at + 1, end);
         if (at == end) {
-            return walk_fail(walk, JSON_BAD, at);
+            return walk_fail(walk, CODEC_BAD, at);
         }
     }
     item->value = at;
@@ -461,7 +461,7 @@ json_walk_next(struct json_walk *walk, struct json_item *item)
         at++;
     } else {
         const char *where = item->value;
-        enum json_status status = JSON_BAD;
+        enum codec_status status = CODEC_BAD;
         at = value_check(item->value, end, walk->depth_max - 1, &status, &where);
         if (at == NULL) {
             return walk_fail(walk, status, where);
@@ -713,8 +713,12 @@ json_encode(struct buffer *buffer, struct slice text)
 bool
 json_encode_arena(struct arena *arena, struct slice text, struct slice *ret_raw)
 {
-    size_t size = 2;
-    for (size_t i = 0, taken; i < text.size; i += taken) {
+    size_t plain = 0; /* bytes at the start that are written as they are */
+    if (text.size > 0) {
+        plain = (size_t)(scan_string(text.data, text.data + text.size) - text.data);
+    }
+    size_t size = 2 + plain;
+    for (size_t i = plain, taken; i < text.size; i += taken) {
         char unit[6];
         size += encoded_unit(text, i, unit, &taken);
     }
@@ -722,9 +726,12 @@ json_encode_arena(struct arena *arena, struct slice text, struct slice *ret_raw)
     if (raw == NULL) {
         return false;
     }
-    size_t at = 0;
-    raw[at++] = '"';
-    for (size_t i = 0, taken; i < text.size; i += taken) {
+    raw[0] = '"';
+    if (plain > 0) {
+        memcpy(raw + 1, text.data, plain);
+    }
+    size_t at = 1 + plain;
+    for (size_t i = plain, taken; i < text.size; i += taken) {
         char unit[6];
         size_t unit_size = encoded_unit(text, i, unit, &taken);
         memcpy(raw + at, unit, unit_size);

@@ -7,97 +7,52 @@
  * points they spell.
  *
  * Thread:   pure functions.
- * Bounded:  no recursion; depth as the caller says, JSON_DEPTH_MAX at most; O(size).
+ * Bounded:  no recursion; depth as the caller says, CODEC_DEPTH_MAX at most; O(size).
  */
 #ifndef PROTO_CODEC_JSON_H
 #define PROTO_CODEC_JSON_H
 
-#include "proto/base/arena.h"
 #include "proto/base/buffer.h"
-#include "proto/base/slice.h"
+#include "proto/codec/codec.h"
 
-enum { JSON_DEPTH_MAX = 1024 };
-
-enum json_type {
-    JSON_NULL,
-    JSON_FALSE,
-    JSON_TRUE,
-    JSON_NUMBER,
-    JSON_STRING,
-    JSON_ARRAY,
-    JSON_OBJECT,
-};
-
-enum json_status {
-    JSON_OK,
-    JSON_BAD,  /* not RFC 8259, or not UTF-8 */
-    JSON_DEEP, /* nested deeper than asked for */
-};
-
-/* The type of a value by its first byte; only for text known to be valid. */
-static inline enum json_type
-json_type_of(char first)
+/* The kind of a value by its first byte; only for text known to be valid. */
+static inline enum kind
+json_kind(char first)
 {
     switch (first) {
     case '{':
-        return JSON_OBJECT;
+        return KIND_OBJECT;
     case '[':
-        return JSON_ARRAY;
+        return KIND_ARRAY;
     case '"':
-        return JSON_STRING;
+        return KIND_STRING;
     case 't':
-        return JSON_TRUE;
+        return KIND_TRUE;
     case 'f':
-        return JSON_FALSE;
+        return KIND_FALSE;
     case 'n':
-        return JSON_NULL;
+        return KIND_NULL;
     default:
-        return JSON_NUMBER;
+        return KIND_NUMBER;
     }
 }
 
 /* Is all of <text> one value with white space around it? *ret_offset: where it goes wrong. */
-enum json_status json_check(struct slice text, unsigned depth_max, size_t *ret_offset);
-
-/*
- * One member or element of a container, or the value of a document, as positions in the text:
- * start <= key <= colon <= value <= trail <= end. White space stands at start..key (before the
- * key, or the value of an element) and at trail..end; colon..value holds the colon and the
- * white space around it. For elements key = colon = value.
- */
-struct json_item {
-    const char *start;
-    const char *key;
-    const char *colon;
-    const char *value;
-    const char *trail;
-    const char *end;
-    bool escaped; /* the key holds escapes */
-};
+enum codec_status json_check(struct slice text, unsigned depth_max, size_t *ret_offset);
 
 /*
  * A walk over the children of a container. json_walk_init() takes the text from '{' or '[' on
  * to <end>, which may lie behind the container. With <depth_max> = 0 the text must be known to
  * be valid already and is only skipped over; else it is checked, <depth_max> levels deep.
  */
-struct json_walk {
-    const char *at;
-    const char *end;
-    const char *inner; /* white space of an empty container, up to <at> - 1 */
-    unsigned depth_max;
-    bool object;
-    bool first;
-    enum json_status status;
-};
-
-void json_walk_init(struct json_walk *walk, const char *text, const char *end,
+void json_walk_init(struct codec_walk *walk, const char *text, const char *end,
                     unsigned depth_max);
 
 /*
  * The next child, into <item>; false at the end of the container (walk->at then stands behind
  * its bracket) and at an error (walk->status, walk->at: where).
  */
-bool json_walk_next(struct json_walk *walk, struct json_item *item);
+bool json_walk_next(struct codec_walk *walk, struct codec_item *item);
 
 static inline bool
 json_is_space(char byte)

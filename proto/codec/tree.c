@@ -1,7 +1,6 @@
 #include "proto/codec/tree.h"
 
-#include "proto/base/check.h"
-#include "proto/codec/decimal.h"
+#include <stdio.h>
 
 /* Nodes allocated at once for a container: twice these at first, then growing. */
 enum { TREE_CHUNK_MIN = 1, TREE_CHUNK_ROOT = 8, TREE_CHUNK_MAX = 32 };
@@ -12,27 +11,25 @@ node_new(struct arena *arena)
     return arena_calloc(arena, 1, sizeof(struct tree_node));
 }
 
-static struct tree_box *
-box_new(struct arena *arena)
+/*
+ * Children of <node> from a walk that has been set up over its text. Made twice, for JSON and
+ * for framed codecs: this is where translation spends its time.
+ */
+static inline __attribute__((always_inline)) bool
+fill(const struct codec *codec, bool framed, struct tree_node *node, struct codec_walk *walk,
+     size_t chunk_size, struct arena *arena)
 {
-    return arena_calloc(arena, 1, sizeof(struct tree_box));
-}
-
-/* Children of <node> from a walk that has been set up over its text. */
-static bool
-node_fill(struct tree_node *node, struct json_walk *walk, size_t chunk_size,
-          struct arena *arena)
-{
-    struct json_item item;
+    struct codec_item item;
     struct tree_node *chunk = NULL;
     size_t chunk_used = 0; /* of the nodes allocated at once */
     struct tree_node *last = NULL;
     size_t count = 0;
-    if ((node->box = box_new(arena)) == NULL) {
+    struct tree_box *box = arena_alloc(arena, sizeof(*box));
+    if ((node->box = box) == NULL) {
         return false;
     }
-    struct tree_node **link = &node->box->first;
-    while (json_walk_next(walk, &item)) {
+    struct tree_node **link = &box->first;
+    while (framed ? codec->walk_next(walk, &item) : json_walk_next(walk, &item)) {
         if (chunk == NULL || chunk_used == chunk_size) {
             chunk_size = chunk_size < TREE_CHUNK_MAX ? chunk_size * 2 : chunk_size;
             chunk = arena_alloc(arena, chunk_size * sizeof(*chunk));
@@ -52,7 +49,7 @@ node_fill(struct tree_node *node, struct json_walk *walk, size_t chunk_size,
         child->head_size = (uint32_t)(item.value - item.start);
         child->value_size = (uint32_t)(item.trail - item.value);
         child->tail_size = (uint32_t)(item.end - item.trail);
-        child->type = (uint8_t)json_type_of(*item.value);
+        child->type = (uint8_t)(framed ? item.kind : json_kind(*item.value));
         child->escaped = item.escaped;
         child->edited = false;
         child->listed = last != NULL;
@@ -63,35 +60,67 @@ node_fill(struct tree_node *node, struct json_walk *walk, size_t chunk_size,
         count++;
     }
     *link = NULL;
-    node->box->last = last;
-    node->box->count = count;
-    if (count == 0 && walk->status == JSON_OK) {
-        node->box->inner = slice_make(walk->inner, (size_t)(walk->at - 1 - walk->inner));
+    box->codec = codec;
+    box->last = last;
+    box->count = count;
+    box->inner = (struct slice){NULL, 0};
+    box->changed = false;
+    if (count == 0 && !framed && walk->status == CODEC_OK) {
+        box->inner = slice_make(walk->inner, (size_t)(walk->at - 1 - walk->inner));
     }
     return true;
 }
 
-enum json_status
-tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
-           struct tree_node **ret_root, size_t *ret_offset)
+static bool
+json_fill(struct tree_node *node, struct codec_walk *walk, size_t chunk_size,
+          struct arena *arena)
 {
+    return fill(&codec_json, false, node, walk, chunk_size, arena);
+}
+
+static bool
+framed_fill(const struct codec *codec, struct tree_node *node, struct arena *arena)
+{
+    struct codec_walk walk;
+    codec->walk_init(&walk, slice_make(node->value, node->value_size));
+    return fill(codec, true, node, &walk, TREE_CHUNK_MIN, arena);
+}
+
+static enum codec_status
+framed_parse(const struct codec *codec, struct slice text, unsigned depth_max,
+             struct arena *arena, struct tree_node **ret_root, size_t *ret_offset)
+{
+    enum codec_status status = codec->check(text, depth_max, ret_offset);
+    if (status == CODEC_OK) {
+        *ret_root = tree_value(codec, text, arena);
+    }
+    return status;
+}
+
+enum codec_status
+tree_parse(const struct codec *codec, struct slice text, unsigned depth_max,
+           struct arena *arena, struct tree_node **ret_root, size_t *ret_offset)
+{
+    if (codec_is_framed(codec)) {
+        return framed_parse(codec, text, depth_max, arena, ret_root, ret_offset);
+    }
     if (text.size == 0) {
         *ret_offset = 0;
-        return JSON_BAD;
+        return CODEC_BAD;
     }
     const char *end = text.data + text.size;
     const char *start = json_skip_space(text.data, end);
     struct tree_node *root = NULL;
-    enum json_status status = JSON_OK;
+    enum codec_status status = CODEC_OK;
     const char *at = end;
     if (text.size > UINT32_MAX) {
         *ret_root = NULL;
-        return JSON_OK;
+        return CODEC_OK;
     }
     if (start == end || *start != '{') {
         size_t offset;
         status = json_check(text, depth_max, &offset);
-        if (status != JSON_OK) {
+        if (status != CODEC_OK) {
             *ret_offset = offset;
             return status;
         }
@@ -101,22 +130,22 @@ tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
         root = node_new(arena);
     } else if (depth_max == 0) {
         *ret_offset = (size_t)(start - text.data);
-        return JSON_DEEP;
+        return CODEC_DEEP;
     } else {
-        struct json_walk walk;
+        struct codec_walk walk;
         root = node_new(arena);
         json_walk_init(&walk, start, end, depth_max);
-        if (root == NULL || !node_fill(root, &walk, TREE_CHUNK_ROOT, arena)) {
+        if (root == NULL || !json_fill(root, &walk, TREE_CHUNK_ROOT, arena)) {
             *ret_root = NULL;
-            return JSON_OK;
+            return CODEC_OK;
         }
         at = walk.at;
         status = walk.status;
-        if (status == JSON_OK && json_skip_space(at, end) != end) {
+        if (status == CODEC_OK && json_skip_space(at, end) != end) {
             at = json_skip_space(at, end);
-            status = JSON_BAD;
+            status = CODEC_BAD;
         }
-        if (status != JSON_OK) {
+        if (status != CODEC_OK) {
             *ret_offset = (size_t)(at - text.data);
             return status;
         }
@@ -128,39 +157,82 @@ tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
         root->value_size = (uint32_t)(at - start);
         root->tail = at;
         root->tail_size = (uint32_t)(end - at);
-        root->type = (uint8_t)json_type_of(*start);
+        root->type = (uint8_t)json_kind(*start);
     }
     *ret_root = root;
-    return JSON_OK;
+    return CODEC_OK;
+}
+
+/* What the value <raw> is. */
+static inline uint8_t
+kind_of(const struct codec *codec, struct slice raw)
+{
+    return (uint8_t)(codec_is_framed(codec) ? codec->kind(raw) : json_kind(*raw.data));
 }
 
 struct tree_node *
-tree_value(struct slice text, struct arena *arena)
+tree_value(const struct codec *codec, struct slice text, struct arena *arena)
 {
     struct tree_node *node = text.size > UINT32_MAX ? NULL : node_new(arena);
     if (node != NULL) {
         node->value = text.data;
         node->value_size = (uint32_t)text.size;
-        node->type = (uint8_t)json_type_of(*text.data);
+        node->type = kind_of(codec, text);
     }
     return node;
 }
 
 bool
-tree_open(struct tree_node *node, struct arena *arena)
+tree_fill(const struct codec *codec, struct tree_node *node, struct arena *arena)
 {
-    struct json_walk walk;
-    if (node->box != NULL || node->type < JSON_ARRAY) {
-        return true;
+    struct codec_walk walk;
+    if (codec_is_framed(codec)) {
+        return framed_fill(codec, node, arena);
     }
     json_walk_init(&walk, node->value, node->value + node->value_size, 0);
-    return node_fill(node, &walk, TREE_CHUNK_MIN, arena);
+    return json_fill(node, &walk, TREE_CHUNK_MIN, arena);
+}
+
+enum kind
+tree_kind(const struct tree_node *node)
+{
+    const struct tree_box *box = node->box;
+    if (box == NULL || !box->changed || !box->codec->numbered) {
+        return (enum kind)node->type;
+    }
+    size_t index = 0;
+    for (const struct tree_node *child = box->first; child != NULL; child = child->next) {
+        char number[24];
+        int size = snprintf(number, sizeof(number), "%zu", index++);
+        if (!box->codec->key_is(tree_key(child), slice_make(number, (size_t)size))) {
+            return KIND_OBJECT;
+        }
+    }
+    return box->count == 0 ? KIND_EMPTY : KIND_LIST;
+}
+
+/* Names of codecs other than JSON. */
+static unsigned __attribute__((noinline))
+framed_find(const struct tree_node *object, struct slice name, struct tree_node **ret_first)
+{
+    const struct codec *codec = object->box->codec;
+    unsigned count = 0;
+    for (struct tree_node *node = object->box->first; node != NULL && count < 2;
+         node = node->next) {
+        if (codec->key_is(tree_key(node), name) && count++ == 0) {
+            *ret_first = node;
+        }
+    }
+    return count;
 }
 
 unsigned
 tree_find(const struct tree_node *object, struct slice name, struct tree_node **ret_first)
 {
     unsigned count = 0;
+    if (__builtin_expect(codec_is_framed(object->box->codec), 0)) {
+        return framed_find(object, name, ret_first);
+    }
     const size_t key_size = name.size + 2;
     const char first = name.size > 0 ? name.data[0] : '"';
     for (struct tree_node *node = object->box->first; node != NULL; node = node->next) {
@@ -194,6 +266,7 @@ tree_remove(struct tree_node *node)
 {
     struct tree_node *parent = node->parent;
     struct tree_box *box = parent->box;
+    box->changed = true;
     tree_touch(parent);
     if (node->prev == NULL) {
         box->first = node->next;
@@ -253,6 +326,7 @@ tree_insert(struct tree_node *container, struct tree_node *after, struct tree_no
         node->next->prev = node;
     }
     box->count++;
+    box->changed = true;
     tree_touch(container);
     return true;
 }
@@ -272,15 +346,22 @@ tree_set_key(struct tree_node *node, struct slice raw, struct arena *arena)
     if (node->lead_size > 0) {
         memcpy(head, node->head, node->lead_size);
     }
-    memcpy(head + node->lead_size, raw.data, raw.size);
-    memcpy(head + node->lead_size + raw.size, node->head + node->lead_size + node->key_size,
-           colon_size);
+    if (raw.size > 0) {
+        memcpy(head + node->lead_size, raw.data, raw.size);
+    }
+    if (colon_size > 0) {
+        memcpy(head + node->lead_size + raw.size, node->head + node->lead_size + node->key_size,
+               colon_size);
+    }
     node->head = head;
     node->head_size = (uint32_t)size;
     node->key_size = (uint32_t)raw.size;
     node->listed = false;
-    node->escaped = memchr(raw.data, '\\', raw.size) != NULL;
-    tree_touch(node->parent);
+    node->escaped = raw.size > 0 && memchr(raw.data, '\\', raw.size) != NULL;
+    if (node->parent != NULL) {
+        node->parent->box->changed = true;
+        tree_touch(node->parent);
+    }
     return true;
 }
 
@@ -307,11 +388,11 @@ tree_set_lead(struct tree_node *node, struct slice lead, struct arena *arena)
 }
 
 void
-tree_set_value(struct tree_node *node, struct slice raw)
+tree_set_value(const struct codec *codec, struct tree_node *node, struct slice raw)
 {
     node->value = raw.data;
     node->value_size = (uint32_t)raw.size;
-    node->type = (uint8_t)json_type_of(*raw.data);
+    node->type = kind_of(codec, raw);
     node->box = NULL;
     node->edited = false;
     tree_touch(node->parent);
@@ -392,22 +473,83 @@ outlet_next(struct outlet *outlet, const struct tree_node *node)
     outlet_put(outlet, node->head, node->head_size);
 }
 
+/* Is its value to be put together in the way of framed codecs? Seldom, as most are JSON. */
+static inline bool
+is_framed(const struct tree_node *node)
+{
+    return node->edited && __builtin_expect(codec_is_framed(node->box->codec), 0);
+}
+
+/* Text of a framed codec on its way out; only counted where <out> is NULL. */
+struct sink {
+    char *out;
+    size_t size;
+};
+
+static void
+sink_put(struct sink *sink, const char *data, size_t size)
+{
+    if (sink->out != NULL && size > 0) {
+        memcpy(sink->out + sink->size, data, size);
+    }
+    sink->size += size;
+}
+
+/* The value of <top>, along children, siblings and parents. Its size. */
+static size_t __attribute__((noinline)) framed_put(const struct tree_node *top, char *out)
+{
+    struct sink sink = {.out = out};
+    const struct tree_node *node = top;
+    for (;;) {
+        if (node->edited) {
+            const struct codec *codec = node->box->codec;
+            char header[CODEC_HEADER_MAX];
+            sink_put(&sink, header,
+                     codec->put_header(slice_make(node->value, node->value_size),
+                                       node->box->count, header));
+            if (node->box->first != NULL) {
+                node = node->box->first;
+                sink_put(&sink, node->head, node->head_size);
+                continue;
+            }
+            sink_put(&sink, codec->footer.data, codec->footer.size);
+        } else {
+            sink_put(&sink, node->value, node->value_size);
+        }
+        while (node != top) {
+            if (node->next != NULL) {
+                node = node->next;
+                sink_put(&sink, node->head, node->head_size);
+                break;
+            }
+            node = node->parent;
+            sink_put(&sink, node->box->codec->footer.data, node->box->codec->footer.size);
+        }
+        if (node == top) {
+            return sink.size;
+        }
+    }
+}
+
 /* The value of <top>, along children, siblings and parents; behind what was written. */
 static char *
 value_put(const struct tree_node *top, char *out)
 {
+    if (is_framed(top)) {
+        return out + framed_put(top, out);
+    }
     struct outlet outlet = {.out = out};
     const struct tree_node *node = top;
     for (;;) {
         if (node->edited) {
-            outlet_put(&outlet, node->type == JSON_OBJECT ? "{" : "[", 1);
+            outlet_put(&outlet, node->type == KIND_OBJECT ? "{" : "[", 1);
             if (node->box->first != NULL) {
                 node = node->box->first;
                 outlet_put(&outlet, node->head, node->head_size);
                 continue;
             }
             outlet_put(&outlet, node->box->inner.data, node->box->inner.size);
-            outlet_put(&outlet, node->type == JSON_OBJECT ? "}" : "]", 1);
+            outlet_put(&outlet, node->type == KIND_OBJECT ? "}" : "]", 1);
         } else {
             outlet_put(&outlet, node->value, node->value_size);
         }
@@ -419,7 +561,7 @@ value_put(const struct tree_node *top, char *out)
                 break;
             }
             node = node->parent;
-            outlet_put(&outlet, node->type == JSON_OBJECT ? "}" : "]", 1);
+            outlet_put(&outlet, node->type == KIND_OBJECT ? "}" : "]", 1);
         }
         if (node == top) {
             outlet_flush(&outlet);
@@ -433,6 +575,9 @@ value_size(const struct tree_node *top)
 {
     const struct tree_node *node = top;
     size_t size = 0;
+    if (is_framed(top)) {
+        return framed_put(top, NULL);
+    }
     for (;;) {
         if (!node->edited) {
             size += node->value_size;
@@ -499,142 +644,4 @@ tree_full_text(struct tree_node *node, struct arena *arena, struct slice *ret_te
     }
     *ret_text = slice_make(text, size);
     return true;
-}
-
-/* --- equality -------------------------------------------------------------------------- */
-
-/* Two containers that are being compared, child by child. */
-struct pair {
-    struct pair *up;
-    struct tree_node **a; /* children in comparable order; NULL: along ->next */
-    struct tree_node **b;
-    struct tree_node *next_a;
-    struct tree_node *next_b;
-    size_t index;
-    size_t count;
-};
-
-/* A merge sort: stable. */
-bool
-tree_children(const struct tree_node *object, struct arena *arena,
-              struct tree_node ***ret_children)
-{
-    size_t count = object->box->count;
-    struct tree_node **from = arena_calloc(arena, count, sizeof(struct tree_node *));
-    struct tree_node **to = arena_calloc(arena, count, sizeof(struct tree_node *));
-    if (from == NULL || to == NULL) {
-        return false;
-    }
-    size_t index = 0;
-    for (struct tree_node *node = object->box->first; node != NULL; node = node->next) {
-        from[index++] = node;
-    }
-    for (size_t run = 1; object->type == JSON_OBJECT && run < count; run *= 2) {
-        for (size_t start = 0; start < count; start += 2 * run) {
-            size_t middle = start + run < count ? start + run : count;
-            size_t stop = start + 2 * run < count ? start + 2 * run : count;
-            size_t left = start;
-            size_t right = middle;
-            for (size_t out = start; out < stop; out++) {
-                bool take_right =
-                    left == middle || (right < stop && json_compare(tree_key(from[right]),
-                                                                    tree_key(from[left])) < 0);
-                to[out] = take_right ? from[right++] : from[left++];
-            }
-        }
-        struct tree_node **swap = from;
-        from = to;
-        to = swap;
-    }
-    *ret_children = from;
-    return true;
-}
-
-static bool
-names_equal(const struct tree_node *a, const struct tree_node *b)
-{
-    if (!a->escaped && !b->escaped) {
-        return slice_equal(tree_key(a), tree_key(b));
-    }
-    return json_compare(tree_key(a), tree_key(b)) == 0;
-}
-
-/* Set up the comparison of two containers of the same type and count. NULL without memory. */
-static struct pair *
-pair_new(const struct tree_node *a, const struct tree_node *b, struct pair *up,
-         struct arena *arena)
-{
-    struct pair *pair = arena_calloc(arena, 1, sizeof(*pair));
-    if (pair == NULL) {
-        return NULL;
-    }
-    pair->up = up;
-    pair->count = a->box->count;
-    pair->next_a = a->box->first;
-    pair->next_b = b->box->first;
-    if (a->type == JSON_OBJECT) {
-        const struct tree_node *x = pair->next_a;
-        const struct tree_node *y = pair->next_b;
-        while (x != NULL && names_equal(x, y)) {
-            x = x->next;
-            y = y->next;
-        }
-        if (x != NULL) {
-            if (!tree_children(a, arena, &pair->a) || !tree_children(b, arena, &pair->b)) {
-                return NULL;
-            }
-        }
-    }
-    return pair;
-}
-
-bool
-tree_equal(struct tree_node *a, struct tree_node *b, struct arena *arena, bool *ret_equal)
-{
-    struct pair *top = NULL;
-    *ret_equal = false;
-    for (;;) {
-        struct slice raw_a = slice_make(a->value, a->value_size);
-        struct slice raw_b = slice_make(b->value, b->value_size);
-        if (a->type != b->type) {
-            return true;
-        }
-        if (a->edited || b->edited || !slice_equal(raw_a, raw_b)) {
-            if (a->type >= JSON_ARRAY) {
-                if (!tree_open(a, arena) || !tree_open(b, arena)) {
-                    return false;
-                }
-                if (a->box->count != b->box->count) {
-                    return true;
-                }
-                if ((top = pair_new(a, b, top, arena)) == NULL) {
-                    return false;
-                }
-            } else if (a->type == JSON_NUMBER   ? !decimal_equal(raw_a, raw_b)
-                       : a->type == JSON_STRING ? json_compare(raw_a, raw_b) != 0
-                                                : false) {
-                return true;
-            }
-        }
-        while (top != NULL && top->index == top->count) {
-            top = top->up;
-        }
-        if (top == NULL) {
-            *ret_equal = true;
-            return true;
-        }
-        if (top->a != NULL) {
-            a = top->a[top->index];
-            b = top->b[top->index];
-            if (!names_equal(a, b)) {
-                return true;
-            }
-        } else {
-            a = top->next_a;
-            b = top->next_b;
-            top->next_a = a->next;
-            top->next_b = b->next;
-        }
-        top->index++;
-    }
 }

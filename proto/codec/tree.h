@@ -1,6 +1,6 @@
 /*
- * tree - a JSON document that can be edited in place and written back with every byte that
- * nobody touched as it was.
+ * tree - a document that can be edited in place and written back with every byte that nobody
+ * touched as it was. Its codec (codec.h) is stated where a tree, or a value for one, is made.
  *
  * Containers are opened lazily: only then their children become nodes; everything else stays a
  * run of raw text. A child owns the text from behind the comma (or bracket) before it up to the
@@ -37,31 +37,46 @@ struct tree_node {
     uint32_t head_size;
     uint32_t value_size;
     uint32_t tail_size;
-    uint8_t type; /* enum json_type */
+    uint8_t type; /* enum kind; as tree_kind() says where children came or went */
     bool escaped; /* the key holds escapes */
     bool edited;  /* a child, or one below, was changed: write the children, not <value> */
     bool listed;  /* a comma stands right before <head>, in the text it was parsed from */
 };
 
 struct tree_box {
+    const struct codec *codec;
     struct tree_node *first;
     struct tree_node *last;
     size_t count;
     struct slice inner; /* white space while there are no children */
+    bool changed;       /* children came, went, or got other names */
 };
 
 /*
- * Check <text> and make its root, opened if it is an object. JSON_OK with *ret_root NULL: no
- * memory (or more than 4 GiB of text).
+ * Check <text> and make its root, opened if it is a JSON object. CODEC_OK with *ret_root NULL:
+ * no memory (or more than 4 GiB of text).
  */
-enum json_status tree_parse(struct slice text, unsigned depth_max, struct arena *arena,
-                            struct tree_node **ret_root, size_t *ret_offset);
+enum codec_status tree_parse(const struct codec *codec, struct slice text, unsigned depth_max,
+                             struct arena *arena, struct tree_node **ret_root,
+                             size_t *ret_offset);
 
 /* A node over <text>, known to be one valid value without white space around it. */
-struct tree_node *tree_value(struct slice text, struct arena *arena);
+struct tree_node *tree_value(const struct codec *codec, struct slice text, struct arena *arena);
 
 /* Make the children of a container nodes. Does nothing when that is done, or for scalars. */
-bool tree_open(struct tree_node *node, struct arena *arena);
+bool tree_fill(const struct codec *codec, struct tree_node *node, struct arena *arena);
+
+static inline bool
+tree_open(const struct codec *codec, struct tree_node *node, struct arena *arena)
+{
+    return node->box != NULL || !kind_is_container(node->type) || tree_fill(codec, node, arena);
+}
+
+/*
+ * What <node> is by the children it has now: codecs whose arrays and objects look alike tell
+ * them apart by the names. O(children) where they changed in such a codec.
+ */
+enum kind tree_kind(const struct tree_node *node);
 
 /* How often a member called <name> occurs in an opened object (counting stops at 2). */
 unsigned tree_find(const struct tree_node *object, struct slice name,
@@ -93,14 +108,14 @@ void tree_remove(struct tree_node *node);
 bool tree_insert(struct tree_node *container, struct tree_node *after, struct tree_node *node,
                  struct arena *arena);
 
-/* Give a member the key <raw> (with quotes), whatever stands around it staying. */
+/* Give a member the key <raw>, whatever stands around it staying. */
 bool tree_set_key(struct tree_node *node, struct slice raw, struct arena *arena);
 
 /* Let <lead> (white space) stand before a child. */
 bool tree_set_lead(struct tree_node *node, struct slice lead, struct arena *arena);
 
 /* Make <raw> (a valid value) the value of <node>, whatever stands around it staying. */
-void tree_set_value(struct tree_node *node, struct slice raw);
+void tree_set_value(const struct codec *codec, struct tree_node *node, struct slice raw);
 
 /*
  * Put <by>, which stands nowhere, into the place of <node>, with the head and tail of <node>;
@@ -124,6 +139,7 @@ size_t tree_full_size(const struct tree_node *node);
  * Equality of values: numbers by exact decimal value, strings by code points, objects without
  * order (duplicates as a multiset), arrays with order. Opens containers of both. O(n log n).
  */
-bool tree_equal(struct tree_node *a, struct tree_node *b, struct arena *arena, bool *ret_equal);
+bool tree_equal(const struct codec *codec, struct tree_node *a, struct tree_node *b,
+                struct arena *arena, bool *ret_equal);
 
 #endif

@@ -6,7 +6,7 @@ bool
 align_check(struct run *run, struct tree_node *element, const struct plan_path *path)
 {
     struct place place;
-    return path->count == 0 || element->type != JSON_OBJECT ||
+    return path->count == 0 || !kind_has_names(element->type) ||
            run_resolve(run, element, path, &place);
 }
 
@@ -16,37 +16,42 @@ align_key(struct run *run, struct tree_node *element, const struct plan_path *pa
 {
     struct place place;
     *ret_key = (struct slice){NULL, 0};
-    if (path->count == 0 || element->type != JSON_OBJECT) {
+    if (path->count == 0 || !kind_has_names(element->type)) {
         return true;
     }
     if (!run_resolve(run, element, path, &place)) {
         return false;
     }
     const struct tree_node *node = place.member;
-    if (node == NULL || node->type == JSON_NULL || node->type >= JSON_ARRAY) {
+    if (node == NULL || node->type == KIND_NULL || node->type > KIND_STRING) {
         return true;
     }
-    struct slice raw = slice_make(node->value, node->value_size);
-    char *key = arena_alloc(run->arena, raw.size + 33);
+    struct slice text = slice_make(node->value, node->value_size);
+    if (node->type == KIND_STRING && !run_decode(run, text, &text)) {
+        return false;
+    }
+    if (node->type == KIND_NUMBER) {
+        enum codec_status status = run->codec->number_text(text, run->arena, &text);
+        if (status != CODEC_OK) {
+            return status == CODEC_RANGE || run_no_memory(run);
+        }
+    }
+    char *key = arena_alloc(run->arena, text.size + 33);
     if (key == NULL) {
         return run_no_memory(run);
     }
     size_t size = 1;
-    if (node->type == JSON_NUMBER) {
+    if (node->type == KIND_NUMBER) {
         key[0] = 'n';
-        size += decimal_key(raw, key + 1);
-    } else if (node->type == JSON_STRING) {
-        struct slice text;
-        if (!json_decode(raw, run->arena, &text)) {
-            return run_no_memory(run);
-        }
+        size += decimal_key(text, key + 1);
+    } else if (node->type == KIND_STRING) {
         key[0] = 's';
         if (text.size > 0) {
             memcpy(key + 1, text.data, text.size);
         }
         size += text.size;
     } else {
-        key[0] = node->type == JSON_TRUE ? 't' : 'f';
+        key[0] = node->type == KIND_TRUE ? 't' : 'f';
     }
     *ret_key = slice_make(key, size);
     return true;
@@ -58,7 +63,7 @@ name_key(struct run *run, const struct tree_node *member, struct slice *ret_key)
 {
     struct slice name;
     char *key;
-    if (!json_decode(tree_key(member), run->arena, &name) ||
+    if (!run->codec->key_text(tree_key(member), run->arena, &name) ||
         (key = arena_alloc(run->arena, name.size + 1)) == NULL) {
         return run_no_memory(run);
     }

@@ -174,19 +174,19 @@ op_each(struct run *run, const struct plan_op *op, bool up, struct tree_node *ob
         *out = (struct slice){NULL, 0};
         return true;
     }
-    if (container->type < JSON_ARRAY) {
+    if (!kind_is_container(container->type)) {
         return run_fail(run, LENS_TYPE, &op->path, "neither an array nor an object");
     }
     if (!run_open(run, container) || !elements_of(run, container, &each.elements)) {
         return false;
     }
     each.count = container->box->count;
-    each.by_name = container->type == JSON_OBJECT;
+    each.by_name = tree_kind(container) == KIND_OBJECT;
     for (size_t i = 0; i < each.count; i++) {
         struct run_frame frame = {.up = run->frame, .op = op, .element = each.elements[i]};
         bool good = true;
         run->frame = &frame;
-        if (each.elements[i]->type != JSON_OBJECT) {
+        if (!kind_has_names(each.elements[i]->type)) {
             good = run_fail(run, LENS_TYPE, NULL, "an element is no object");
         } else if (!each.by_name) {
             good = align_check(run, each.elements[i], before);
@@ -230,7 +230,7 @@ is_hidden(struct run *run, const struct plan_op *op, struct tree_node *element,
 {
     struct place place;
     *ret_hidden = false;
-    if (element->type != JSON_OBJECT) {
+    if (!kind_has_names(element->type)) {
         return true;
     }
     if (!run_resolve(run, element, &op->hide, &place)) {
@@ -371,7 +371,7 @@ op_filter(struct run *run, const struct plan_op *op, bool up, struct tree_node *
     if (array == NULL) {
         return true;
     }
-    if (array->type != JSON_ARRAY) {
+    if (!kind_is_array(tree_kind(array))) {
         return run_fail(run, LENS_TYPE, &op->path, "not an array");
     }
     if (!run_open(run, array) || !elements_of(run, array, &elements)) {

@@ -38,7 +38,7 @@ op_rename(struct run *run, const struct plan_op *op, bool up, struct tree_node *
     if (place.member == NULL) {
         return true;
     }
-    struct slice raw = in.size > 0 && key_is_valid(in, name->text) ? in : name->raw;
+    struct slice raw = in.size > 0 && key_is_valid(run, in, name->text) ? in : name->raw;
     run_hold(run, place.member->key_size);
     if (run->remember && !slice_equal(tree_key(place.member), last_name(from)->raw)) {
         *out = tree_key(place.member);
@@ -70,7 +70,7 @@ take(struct run *run, struct tree_node *member, const struct plan_name *name,
     if (!run_text(run, member, &text)) {
         return false;
     }
-    if (value != NULL && last && segment_is_plain(member, name->raw) &&
+    if (value != NULL && last && segment_is_plain(run, member, name->raw) &&
         slice_equal(text, *value)) {
         return true;
     }
@@ -136,7 +136,7 @@ put(struct run *run, const struct plan_op *op, struct tree_node *object, struct 
     if (node == NULL) {
         return true;
     }
-    if (node->type >= JSON_ARRAY && !run_depth(run, object, 0, node, &op->path)) {
+    if (kind_is_container(node->type) && !run_depth(run, object, 0, node, &op->path)) {
         return false;
     }
     *ret_done = true;

@@ -16,8 +16,6 @@
 
 enum { MOVE_KEY = 1, MOVE_HOLE = 2, MOVE_CREATED = 4, MOVE_FRAMES = 8, MOVE_LEAD = 16 };
 
-static const struct slice empty_object = SLICE("{}");
-
 static const struct plan_name *
 last_name(const struct plan_path *path)
 {
@@ -62,8 +60,8 @@ lift(struct run *run, const struct plan_op *op, const struct plan_path *from,
         for (size_t i = 0; i < levels; i++) {
             struct slice key = from->names[to->count + i].raw;
             struct tree_node frame = *chain;
-            plain = plain && segment_is_plain(chain, key);
-            tree_set_value(&frame, empty_object);
+            plain = plain && segment_is_plain(run, chain, key);
+            run_set_value(run, &frame, run->codec->empty_object);
             frame.parent = NULL;
             if (!segment_write(run, &writer, &frame, key)) {
                 return false;
@@ -114,14 +112,14 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
     }
     for (size_t i = 0; i < levels; i++) {
         struct slice key = to->names[from->count + i].raw;
-        if (!held && (frames[i] = segment_new(run, key, empty_object)) == NULL) {
+        if (!held && (frames[i] = segment_new(run, key, run->codec->empty_object)) == NULL) {
             return false;
         }
     }
     /* Build from the outside in; the innermost frame holds the value itself. */
-    struct tree_node *outer = tree_value(empty_object, run->arena);
+    struct tree_node *outer = run_value(run, run->codec->empty_object);
     if (outer == NULL) {
-        return run_no_memory(run);
+        return false;
     }
     run_note(run, op, "moved");
     struct tree_node *member = source.member;
@@ -138,7 +136,7 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
             }
             tree_replace(frame, member);
         } else {
-            tree_set_value(frame, empty_object);
+            run_set_value(run, frame, run->codec->empty_object);
             if (!run_insert(run, outer, NULL, frame)) {
                 return false;
             }
@@ -160,15 +158,8 @@ struct carried {
     struct cursor frames;
 };
 
-static bool
-text_is_space(struct slice text)
-{
-    return text.size == 0 ||
-           json_skip_space(text.data, text.data + text.size) == text.data + text.size;
-}
-
 static struct carried
-carried_read(struct slice in)
+carried_read(const struct run *run, struct slice in)
 {
     struct carried carried = {.hole = {.where = HOLE_END}};
     struct cursor cursor = cursor_over(in);
@@ -191,7 +182,7 @@ carried_read(struct slice in)
         carried.frame_hole = hole_read(&cursor);
     }
     carried.frames = cursor;
-    if (cursor.bad || !text_is_space(carried.lead)) {
+    if (cursor.bad || !space_is_valid(run, carried.lead)) {
         return (struct carried){.hole = {.where = HOLE_END}};
     }
     return carried;
@@ -243,14 +234,14 @@ parents_create(struct run *run, const struct plan_path *path, const struct place
         if (run->no_memory) {
             return false;
         }
-        if (node != NULL && node->type == JSON_OBJECT) {
+        if (node != NULL && kind_has_names(node->type)) {
             if (!run_open(run, node)) {
                 return false;
             }
         }
-        if (node == NULL || node->type != JSON_OBJECT || node->box->count > 0) {
+        if (node == NULL || !kind_has_names(node->type) || node->box->count > 0) {
             held = false;
-            node = segment_new(run, key, empty_object);
+            node = segment_new(run, key, run->codec->empty_object);
             if (node == NULL || !run_open(run, node)) {
                 return false;
             }
@@ -291,7 +282,7 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     }
 
     /* Out of its place, with the parents that were made for it. */
-    struct carried carried = carried_read(in);
+    struct carried carried = carried_read(run, in);
     struct tree_node *member = source.member;
     struct slice key = tree_key(member);
     struct hole hole = {.where = HOLE_END};
@@ -328,7 +319,7 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     if (!parents_create(run, to, &target, &carried, &parent, &made)) {
         return false;
     }
-    bool held = carried.key.size > 0 && key_is_valid(carried.key, last_name(to)->text);
+    bool held = carried.key.size > 0 && key_is_valid(run, carried.key, last_name(to)->text);
     struct slice new_key = held ? carried.key : last_name(to)->raw;
     if (!slice_equal(new_key, key) && !run_set_key(run, member, new_key)) {
         return false;
@@ -347,8 +338,8 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     bool frames = removed_count > 0 && removed_hole.where != HOLE_END;
     for (size_t i = 0; i < removed_count; i++) {
         struct slice usual = from->names[from->count - 2 - i].raw;
-        frames =
-            frames || !segment_is_plain(removed[i], usual) || removed[i]->box->inner.size > 0;
+        frames = frames || !segment_is_plain(run, removed[i], usual) ||
+                 removed[i]->box->inner.size > 0;
     }
     bool spelled = !slice_equal(key, last_name(from)->raw);
     bool led = !left_alone &&

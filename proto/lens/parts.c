@@ -58,7 +58,7 @@ tuple_write(struct writer *writer, const struct plan_op *op, const struct slice 
 static bool
 string_is_valid(struct run *run, struct slice raw)
 {
-    return raw.size >= 2 && raw.data[0] == '"' && value_is_valid(run, raw);
+    return value_is_valid(run, raw) && run->codec->kind(raw) == KIND_STRING;
 }
 
 static void
@@ -122,8 +122,8 @@ join_fresh(struct run *run, const struct plan_op *op, const struct slice *tuple,
         if (tuple[i].data == NULL) {
             continue;
         }
-        if (!json_decode(tuple[i], run->arena, &part)) {
-            return run_no_memory(run);
+        if (!run_decode(run, tuple[i], &part)) {
+            return false;
         }
         if (part.size == 0) {
             continue;
@@ -135,15 +135,15 @@ join_fresh(struct run *run, const struct plan_op *op, const struct slice *tuple,
         memcpy(text + at, part.data, part.size);
         at += part.size;
     }
-    return json_encode_arena(run->arena, slice_make(text, at), ret_raw) || run_no_memory(run);
+    return run_encode(run, slice_make(text, at), ret_raw);
 }
 
 static bool
 split_fresh(struct run *run, const struct plan_op *op, struct slice whole, struct slice *tuple)
 {
     struct slice rest;
-    if (!json_decode(whole, run->arena, &rest)) {
-        return run_no_memory(run);
+    if (!run_decode(run, whole, &rest)) {
+        return false;
     }
     for (size_t i = 0; i < op->part_count; i++) {
         struct slice part = rest;
@@ -158,8 +158,8 @@ split_fresh(struct run *run, const struct plan_op *op, struct slice whole, struc
         } else {
             rest.size = 0;
         }
-        if (!json_encode_arena(run->arena, part, &tuple[i])) {
-            return run_no_memory(run);
+        if (!run_encode(run, part, &tuple[i])) {
+            return false;
         }
     }
     return true;
@@ -227,7 +227,7 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     }
     if (same) {
         memcpy(tuple, held.parts, sizeof(tuple[0]) * op->part_count);
-    } else if (whole->type != JSON_STRING) {
+    } else if (whole->type != KIND_STRING) {
         run->forget = true;
         return part_fail(run, op, LENS_TYPE, "not a string");
     } else if (!split_fresh(run, op, original, tuple)) {
@@ -241,7 +241,7 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     }
     struct slice key = tree_key(whole);
     struct slice anchor_key = op->parts[anchor].raw;
-    if (held.key.size > 0 && key_is_valid(held.key, op->parts[anchor].text)) {
+    if (held.key.size > 0 && key_is_valid(run, held.key, op->parts[anchor].text)) {
         anchor_key = held.key;
     }
     run_hold_node(run, whole);
@@ -251,7 +251,7 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     if (!run_set_key(run, whole, anchor_key)) {
         return false;
     }
-    tree_set_value(whole, tuple[anchor]);
+    run_set_value(run, whole, tuple[anchor]);
     struct tree_node *before = whole; /* the part put in last, in order of the names */
     for (size_t i = 0; i < op->part_count; i++) {
         struct tree_node *node = NULL;
@@ -276,7 +276,7 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
         if (node == NULL && (node = segment_new(run, op->parts[i].raw, tuple[i])) == NULL) {
             return false;
         }
-        tree_set_value(node, tuple[i]);
+        run_set_value(run, node, tuple[i]);
         if (!run_insert(run, place.object, explicit ? hole_find(place.object, &hole) : before,
                         node)) {
             return false;
@@ -297,7 +297,7 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     bool first = true;
     for (struct tree_node *node = whole->prev; node != NULL && first; node = node->prev) {
         for (size_t i = 0; i < op->part_count; i++) {
-            first = first && !json_spells(tree_key(node), op->parts[i].text);
+            first = first && !run->codec->key_is(tree_key(node), op->parts[i].text);
         }
     }
     unsigned flags =
@@ -408,7 +408,7 @@ gather(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     for (size_t i = 0; i < op->part_count; i++) {
         tuple[i] = (struct slice){NULL, 0};
         if (nodes[i] != NULL) {
-            if (nodes[i]->type != JSON_STRING) {
+            if (nodes[i]->type != KIND_STRING) {
                 run->forget = true;
                 return part_fail(run, op, LENS_TYPE, "a part is not a string");
             }
@@ -466,11 +466,15 @@ gather(struct run *run, const struct plan_op *op, struct tree_node *object, stru
             return false;
         }
         tree_remove(nodes[i]);
-        if (run->remember && !(follows && segment_is_plain(nodes[i], op->parts[i].raw))) {
+        if (run->remember && !(follows && segment_is_plain(run, nodes[i], op->parts[i].raw))) {
             struct writer writer = writer_in(run->arena);
             usual = false;
             hole_write(&writer, &hole);
-            tree_set_value(nodes[i], SLICE_OF("\"\""));
+            struct slice empty;
+            if (!run_encode(run, SLICE_OF(""), &empty)) {
+                return false;
+            }
+            run_set_value(run, nodes[i], empty);
             if (!segment_write(run, &writer, nodes[i], op->parts[i].raw)) {
                 return false;
             }
@@ -479,13 +483,13 @@ gather(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     }
     struct slice key = tree_key(nodes[anchor]);
     struct slice whole_key = name->raw;
-    if (held.key.size > 0 && key_is_valid(held.key, name->text)) {
+    if (held.key.size > 0 && key_is_valid(run, held.key, name->text)) {
         whole_key = held.key;
     }
     if (!run_set_key(run, nodes[anchor], whole_key)) {
         return false;
     }
-    tree_set_value(nodes[anchor], whole);
+    run_set_value(run, nodes[anchor], whole);
     if (!run->remember) {
         return true;
     }

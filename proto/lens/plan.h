@@ -7,6 +7,7 @@
 #ifndef PROTO_LENS_PLAN_H
 #define PROTO_LENS_PLAN_H
 
+#include "proto/codec/codec.h"
 #include "proto/lens.h"
 
 enum {
@@ -19,7 +20,12 @@ enum {
     PLAN_NAME_SIZE_MAX = 128,
 };
 
-/* A member name: as text, and as a JSON string. */
+/*
+ * Values and names of a schema document are compiled in the spelling of the codec in which the
+ * step runs: "raw" below.
+ */
+
+/* A member name: as text, and as a key. */
 struct plan_name {
     struct slice text;
     struct slice raw;
@@ -51,7 +57,7 @@ enum plan_kind {
 
 struct plan_entry {
     struct slice key; /* text */
-    struct slice raw; /* JSON string of what it becomes */
+    struct slice raw; /* the string that it becomes */
 };
 
 /* One direction of a map. */
@@ -59,7 +65,7 @@ struct plan_table {
     struct plan_entry *entries; /* ascending by key */
     size_t count;
     enum { PLAN_ELSE_FAIL, PLAN_ELSE_KEEP, PLAN_ELSE_VALUE } otherwise;
-    struct slice value; /* PLAN_ELSE_VALUE: compact JSON */
+    struct slice value; /* PLAN_ELSE_VALUE: raw */
 };
 
 enum plan_unit {
@@ -85,7 +91,7 @@ struct plan_op {
     struct plan_path path; /* move: from */
     struct plan_path to;   /* move, and rename: the path with the new name */
     bool has_value;        /* add, remove: a default is given; fill: always */
-    struct slice value;    /* compact JSON */
+    struct slice value;    /* raw */
     struct plan_table up;  /* map */
     struct plan_table down;
     enum plan_unit from_unit; /* convert */
@@ -100,7 +106,7 @@ struct plan_op {
     struct plan_path new_key;
     struct plan_list steps; /* each */
     struct plan_path hide;  /* filter */
-    struct slice *hidden;   /* compact JSON */
+    struct slice *hidden;   /* raw */
     size_t hidden_count;
 };
 
@@ -111,6 +117,7 @@ struct plan_step {
 };
 
 struct plan_version {
+    const struct codec *codec;
     struct plan_path *identity; /* of this version's form */
     size_t identity_count;
     struct slice steps; /* canonical text of the steps that lead here, for comparison */
@@ -140,6 +147,7 @@ struct lens_schema {
     unsigned default_version;
     enum lens_outcome outcome;
     bool strict;
+    const struct codec *codec; /* of versions that state none */
     struct plan_limits limits;
     struct slice identity; /* canonical text */
     unsigned version_count;

@@ -82,10 +82,10 @@ bool
 reader_object(struct reader *reader, struct tree_node *node, const char *what,
               const char *const names[])
 {
-    if (node->type != JSON_OBJECT) {
+    if (node->type != KIND_OBJECT) {
         return reader_refuse(reader, node, "%s must be an object", what);
     }
-    if (!tree_open(node, reader->arena)) {
+    if (!tree_open(&codec_json, node, reader->arena)) {
         return reader_no_memory(reader);
     }
     bool is_known = true;
@@ -133,7 +133,7 @@ reader_need(struct reader *reader, struct tree_node *object, const char *name,
 bool
 reader_string(struct reader *reader, struct tree_node *node, struct slice *ret_text)
 {
-    if (node->type != JSON_STRING) {
+    if (node->type != KIND_STRING) {
         return reader_refuse(reader, node, "must be a string");
     }
     if (!json_decode(slice_make(node->value, node->value_size), reader->arena, ret_text)) {
@@ -145,10 +145,10 @@ reader_string(struct reader *reader, struct tree_node *node, struct slice *ret_t
 bool
 reader_boolean(struct reader *reader, struct tree_node *node, bool *ret_value)
 {
-    if (node->type != JSON_TRUE && node->type != JSON_FALSE) {
+    if (node->type != KIND_TRUE && node->type != KIND_FALSE) {
         return reader_refuse(reader, node, "must be true or false");
     }
-    *ret_value = node->type == JSON_TRUE;
+    *ret_value = node->type == KIND_TRUE;
     return true;
 }
 
@@ -158,7 +158,7 @@ reader_integer(struct reader *reader, struct tree_node *node, int64_t min, int64
 {
     struct slice integer;
     int64_t value;
-    if (node->type != JSON_NUMBER ||
+    if (node->type != KIND_NUMBER ||
         decimal_integer(slice_make(node->value, node->value_size), reader->arena, &integer) !=
             DECIMAL_OK ||
         !slice_to_int64(integer, &value) || value < min || value > max) {
@@ -172,17 +172,17 @@ reader_integer(struct reader *reader, struct tree_node *node, int64_t min, int64
 bool
 reader_array(struct reader *reader, struct tree_node *node)
 {
-    if (node->type != JSON_ARRAY) {
+    if (node->type != KIND_ARRAY) {
         return reader_refuse(reader, node, "must be an array");
     }
-    return tree_open(node, reader->arena) || reader_no_memory(reader);
+    return tree_open(&codec_json, node, reader->arena) || reader_no_memory(reader);
 }
 
 static bool
 name_make(struct reader *reader, struct slice text, struct plan_name *ret_name)
 {
     struct slice raw;
-    if (!json_encode_arena(reader->arena, text, &raw)) {
+    if (!reader->codec->key_encode(reader->arena, text, &raw)) {
         return reader_no_memory(reader);
     }
     *ret_name = (struct plan_name){.text = text, .raw = raw};
@@ -248,8 +248,9 @@ reader_path(struct reader *reader, struct tree_node *node, bool may_be_empty,
     return true;
 }
 
-bool
-reader_compact(struct reader *reader, struct tree_node *node, struct slice *ret_text)
+/* The text of a JSON value without white space. */
+static bool
+compact(struct reader *reader, struct tree_node *node, struct slice *ret_text)
 {
     char *text = arena_alloc(reader->arena, node->value_size);
     size_t size = 0;
@@ -273,6 +274,12 @@ reader_compact(struct reader *reader, struct tree_node *node, struct slice *ret_
     return true;
 }
 
+bool
+reader_value(struct reader *reader, struct tree_node *node, struct slice *ret_raw)
+{
+    return compact(reader, node, ret_raw);
+}
+
 /* A container being written canonically: its children in order of their names. */
 struct level {
     struct level *up;
@@ -286,13 +293,13 @@ static bool
 level_open(struct reader *reader, struct tree_node *node, struct level **top)
 {
     struct level *level = arena_calloc(reader->arena, 1, sizeof(*level));
-    if (level == NULL || !tree_open(node, reader->arena) ||
+    if (level == NULL || !tree_open(&codec_json, node, reader->arena) ||
         !tree_children(node, reader->arena, &level->children)) {
         return reader_no_memory(reader);
     }
     level->count = node->box->count;
-    level->close = node->type == JSON_OBJECT ? '}' : ']';
-    for (size_t i = 1; node->type == JSON_OBJECT && i < level->count; i++) {
+    level->close = node->type == KIND_OBJECT ? '}' : ']';
+    for (size_t i = 1; node->type == KIND_OBJECT && i < level->count; i++) {
         if (json_compare(tree_key(level->children[i - 1]), tree_key(level->children[i])) == 0) {
             return reader_refuse(reader, level->children[i], "a member occurs twice");
         }
@@ -311,21 +318,21 @@ canonical_put(struct reader *reader, struct tree_node *node, struct buffer *out)
         struct slice text;
         char *key;
         switch (node->type) {
-        case JSON_NUMBER:
+        case KIND_NUMBER:
             key = buffer_reserve(out, raw.size + 32);
             if (key != NULL) {
                 buffer_commit(out, decimal_key(raw, key));
             }
             break;
-        case JSON_STRING:
+        case KIND_STRING:
             if (!json_decode(raw, reader->arena, &text)) {
                 return reader_no_memory(reader);
             }
             json_encode(out, text);
             break;
-        case JSON_ARRAY:
-        case JSON_OBJECT:
-            buffer_append_char(out, node->type == JSON_OBJECT ? '{' : '[');
+        case KIND_ARRAY:
+        case KIND_OBJECT:
+            buffer_append_char(out, node->type == KIND_OBJECT ? '{' : '[');
             if (!level_open(reader, node, &top)) {
                 return false;
             }

@@ -17,6 +17,7 @@ enum { READER_PROBLEMS_MAX = 256 }; /* reported of one document */
 struct reader {
     struct arena *arena;
     struct lens_problem *problem; /* the last one reported */
+    const struct codec *codec;    /* of the step at hand */
     bool refused;
     lens_on_problem *on_problem; /* NULL: the first refusal ends it */
     void *context;
@@ -72,8 +73,8 @@ bool reader_path(struct reader *reader, struct tree_node *node, bool may_be_empt
 /* A plain member name. */
 bool reader_name(struct reader *reader, struct tree_node *node, struct plan_name *ret_name);
 
-/* The text of any value without white space. */
-bool reader_compact(struct reader *reader, struct tree_node *node, struct slice *ret_text);
+/* Any value, spelled in the codec of the step. */
+bool reader_value(struct reader *reader, struct tree_node *node, struct slice *ret_raw);
 
 /*
  * A text that values share exactly if they are equal (and no object of theirs has a member

@@ -13,7 +13,7 @@ path_put(char *path, struct slice text, bool escape)
 }
 
 static void
-frame_put(char *path, const struct run_frame *frame)
+frame_put(const struct codec *codec, char *path, const struct run_frame *frame)
 {
     const struct run_frame *chain[PLAN_NESTING_MAX];
     size_t count = 0;
@@ -25,8 +25,7 @@ frame_put(char *path, const struct run_frame *frame)
         path_put(path, at->op->path.text, false);
         path_put(path, SLICE_OF("/"), false);
         if (at->element->key_size > 0) {
-            struct slice raw = tree_key(at->element);
-            path_put(path, slice_make(raw.data + 1, raw.size - 2), true);
+            path_put(path, codec->key_label(tree_key(at->element)), true);
         } else {
             size_t index = 0;
             char number[24];
@@ -46,7 +45,7 @@ run_fail(struct run *run, enum lens_reason reason, const struct plan_path *path,
 {
     struct lens_failure *failure = run->failure;
     *failure = (struct lens_failure){.reason = reason, .from = run->from, .to = run->to};
-    frame_put(failure->path, run->frame);
+    frame_put(run->codec, failure->path, run->frame);
     if (path != NULL) {
         for (size_t i = 0; i < path->count; i++) {
             path_put(failure->path, SLICE_OF("/"), false);
@@ -121,24 +120,24 @@ run_text(struct run *run, struct tree_node *node, struct slice *ret_text)
 }
 
 bool
-run_depth(struct run *run, const struct tree_node *container, size_t levels,
+run_depth(struct run *run, const struct tree_node *parent, size_t levels,
           struct tree_node *node, const struct plan_path *path)
 {
     size_t depth = levels;
     size_t depth_max = run->schema->limits.depth;
-    for (const struct tree_node *at = container; at != NULL; at = at->parent) {
+    for (const struct tree_node *at = parent; at != NULL; at = at->parent) {
         depth++;
     }
-    if (node->type >= JSON_ARRAY && depth < depth_max) {
+    bool container = kind_is_container(node->type);
+    if (container && depth < depth_max) {
         struct slice text;
-        size_t offset;
         if (!run_text(run, node, &text)) {
             return false;
         }
-        if (json_check(text, (unsigned)(depth_max - depth), &offset) == JSON_OK) {
+        if (run->codec->is_value(text, (unsigned)(depth_max - depth))) {
             return true;
         }
-    } else if (node->type < JSON_ARRAY && depth <= depth_max) {
+    } else if (!container && depth <= depth_max) {
         return true;
     }
     return run_fail(run, LENS_BUDGET, path, "nested too deep");
@@ -160,21 +159,44 @@ run_insert(struct run *run, struct tree_node *container, struct tree_node *after
 bool
 run_open(struct run *run, struct tree_node *node)
 {
-    return tree_open(node, run->arena) || run_no_memory(run);
+    return tree_open(run->codec, node, run->arena) || run_no_memory(run);
+}
+
+struct tree_node *
+run_value(struct run *run, struct slice raw)
+{
+    struct tree_node *node = tree_value(run->codec, raw, run->arena);
+    if (node == NULL) {
+        run_no_memory(run);
+    }
+    return node;
+}
+
+bool
+run_decode(struct run *run, struct slice raw, struct slice *ret_text)
+{
+    return run->codec->string_text(raw, run->arena, ret_text) || run_no_memory(run);
+}
+
+bool
+run_encode(struct run *run, struct slice text, struct slice *ret_raw)
+{
+    return run->codec->string_encode(run->arena, text, ret_raw) || run_no_memory(run);
 }
 
 bool
 run_equal(struct run *run, struct tree_node *node, struct slice raw, bool *ret_equal)
 {
     *ret_equal = !node->edited && slice_equal(slice_make(node->value, node->value_size), raw);
-    if (*ret_equal || raw.size == 0 || json_type_of(raw.data[0]) != node->type) {
+    if (*ret_equal || raw.size == 0 ||
+        (!codec_is_framed(run->codec) && json_kind(raw.data[0]) != node->type)) {
         return true;
     }
-    struct tree_node *other = tree_value(raw, run->arena);
-    if (other == NULL || !tree_equal(node, other, run->arena, ret_equal)) {
-        return run_no_memory(run);
+    struct tree_node *other = run_value(run, raw);
+    if (other == NULL) {
+        return false;
     }
-    return true;
+    return tree_equal(run->codec, node, other, run->arena, ret_equal) || run_no_memory(run);
 }
 
 bool
@@ -184,7 +206,7 @@ run_resolve(struct run *run, struct tree_node *object, const struct plan_path *p
     struct place place = {0};
     for (size_t i = 0;; i++) {
         struct tree_node *member = NULL;
-        if (object->type != JSON_OBJECT) {
+        if (!kind_has_names(object->type)) {
             place.blocked = true;
             break;
         }
@@ -221,11 +243,11 @@ hole_of(struct run *run, const struct tree_node *node, struct hole *ret_hole)
     struct hole hole = {.where = HOLE_START};
     if (prev != NULL) {
         hole.where = HOLE_AFTER;
-        if (!json_decode(tree_key(prev), run->arena, &hole.name)) {
+        if (!run->codec->key_text(tree_key(prev), run->arena, &hole.name)) {
             return run_no_memory(run);
         }
         for (prev = prev->prev; prev != NULL; prev = prev->prev) {
-            hole.occurrence += json_spells(tree_key(prev), hole.name);
+            hole.occurrence += run->codec->key_has_text(tree_key(prev), hole.name);
         }
     }
     *ret_hole = hole;
@@ -235,13 +257,14 @@ hole_of(struct run *run, const struct tree_node *node, struct hole *ret_hole)
 struct tree_node *
 hole_find(const struct tree_node *object, const struct hole *hole)
 {
+    const struct codec *codec = object->box->codec;
     if (hole->where == HOLE_START) {
         return NULL;
     }
     if (hole->where == HOLE_AFTER) {
         uint64_t occurrence = hole->occurrence;
         for (struct tree_node *node = object->box->first; node != NULL; node = node->next) {
-            if (json_spells(tree_key(node), hole->name) && occurrence-- == 0) {
+            if (codec->key_has_text(tree_key(node), hole->name) && occurrence-- == 0) {
                 return node;
             }
         }
@@ -284,7 +307,7 @@ enum {
 };
 
 static unsigned
-segment_spelling(const struct tree_node *node, struct slice key)
+segment_spelling(const struct run *run, const struct tree_node *node, struct slice key)
 {
     const char *colon = node->head + node->lead_size + node->key_size;
     size_t colon_size = node->head_size - node->lead_size - node->key_size;
@@ -297,7 +320,7 @@ segment_spelling(const struct tree_node *node, struct slice key)
                : lead               ? SPELLING_SPACED
                                     : SPELLING_OTHER;
     }
-    if (node->lead_size == 0 && colon_size == 1) {
+    if (node->lead_size == 0 && colon_size == run->codec->colon.size) {
         return SPELLING_COMPACT;
     }
     if (colon_size == 2 && colon[0] == ':' && colon[1] == ' ') {
@@ -307,15 +330,15 @@ segment_spelling(const struct tree_node *node, struct slice key)
 }
 
 bool
-segment_is_plain(const struct tree_node *node, struct slice key)
+segment_is_plain(const struct run *run, const struct tree_node *node, struct slice key)
 {
-    return segment_spelling(node, key) == SPELLING_COMPACT;
+    return segment_spelling(run, node, key) == SPELLING_COMPACT;
 }
 
 bool
 segment_write(struct run *run, struct writer *writer, struct tree_node *node, struct slice key)
 {
-    unsigned spelling = segment_spelling(node, key);
+    unsigned spelling = segment_spelling(run, node, key);
     struct slice text;
     if (!run_text(run, node, &text)) {
         return false;
@@ -331,36 +354,46 @@ segment_write(struct run *run, struct writer *writer, struct tree_node *node, st
     return !writer->failed || run_no_memory(run);
 }
 
-static bool
-is_space(const char *at, size_t size)
+bool
+space_is_valid(const struct run *run, struct slice text)
 {
-    return json_skip_space(at, at + size) == at + size;
+    return text.size == 0 ||
+           (!codec_is_framed(run->codec) &&
+            json_skip_space(text.data, text.data + text.size) == text.data + text.size);
+}
+
+/* May <text> stand between a key and its value? */
+static bool
+colon_is_valid(const struct run *run, struct slice text)
+{
+    const char *end = text.data + text.size;
+    if (codec_is_framed(run->codec)) {
+        return text.size == 0;
+    }
+    const char *mark = json_skip_space(text.data, end);
+    return mark < end && *mark == ':' && json_skip_space(mark + 1, end) == end;
 }
 
 bool
-key_is_valid(struct slice raw, struct slice name)
+key_is_valid(const struct run *run, struct slice raw, struct slice name)
 {
-    size_t offset;
-    return raw.size >= 2 && raw.data[0] == '"' && raw.data[raw.size - 1] == '"' &&
-           json_check(raw, 0, &offset) == JSON_OK && json_spells(raw, name);
+    return run->codec->key_is_valid(raw) && run->codec->key_is(raw, name);
 }
 
 bool
 value_is_valid(struct run *run, struct slice raw)
 {
-    size_t offset;
-    return raw.size > 0 && raw.size <= UINT32_MAX && !json_is_space(raw.data[0]) &&
-           !json_is_space(raw.data[raw.size - 1]) &&
-           json_check(raw, run->schema->limits.depth, &offset) == JSON_OK;
+    return raw.size > 0 && raw.size <= UINT32_MAX &&
+           run->codec->is_value(raw, run->schema->limits.depth);
 }
 
 /* Set the head of <node>: <lead>, the key, and <colon>. */
 static bool
 segment_head(struct run *run, struct tree_node *node, const char *lead, struct slice key,
-             const char *colon)
+             struct slice colon)
 {
     size_t lead_size = strlen(lead);
-    size_t colon_size = key.size == 0 ? 0 : strlen(colon);
+    size_t colon_size = key.size == 0 ? 0 : colon.size;
     size_t size = lead_size + key.size + colon_size;
     char *head = arena_alloc(run->arena, size);
     if (head == NULL) {
@@ -369,7 +402,7 @@ segment_head(struct run *run, struct tree_node *node, const char *lead, struct s
     memcpy(head, lead, lead_size);
     if (key.size > 0) {
         memcpy(head + lead_size, key.data, key.size);
-        memcpy(head + lead_size + key.size, colon, colon_size);
+        memcpy(head + lead_size + key.size, colon.data, colon_size);
     }
     node->head = head;
     node->lead_size = (uint32_t)lead_size;
@@ -382,12 +415,8 @@ segment_head(struct run *run, struct tree_node *node, const char *lead, struct s
 struct tree_node *
 segment_new(struct run *run, struct slice key, struct slice value)
 {
-    struct tree_node *node = tree_value(value, run->arena);
-    if (node == NULL) {
-        run_no_memory(run);
-        return NULL;
-    }
-    return segment_head(run, node, "", key, ":") ? node : NULL;
+    struct tree_node *node = run_value(run, value);
+    return node != NULL && segment_head(run, node, "", key, run->codec->colon) ? node : NULL;
 }
 
 struct tree_node *
@@ -408,20 +437,21 @@ segment_read(struct run *run, struct cursor *cursor, struct slice key)
     if (cursor->bad || !value_is_valid(run, value)) {
         return NULL;
     }
-    struct tree_node *node = tree_value(value, run->arena);
+    struct tree_node *node = run_value(run, value);
     if (node == NULL) {
-        run_no_memory(run);
         return NULL;
     }
     if (spelling < SPELLING_OTHER) {
-        return segment_head(run, node, spelling == SPELLING_SPACED ? " " : "", key,
-                            spelling == SPELLING_COMPACT ? ":" : ": ")
+        bool compact = spelling == SPELLING_COMPACT || codec_is_framed(run->codec);
+        bool lead = spelling == SPELLING_SPACED && !codec_is_framed(run->codec);
+        return segment_head(run, node, lead ? " " : "", key,
+                            compact ? run->codec->colon : SLICE_OF(": "))
                    ? node
                    : NULL;
     }
     if (head.size > UINT32_MAX || tail.size > UINT32_MAX || lead_size > head.size ||
-        key_size > head.size - lead_size || !is_space(head.data, lead_size) ||
-        !is_space(tail.data, tail.size)) {
+        key_size > head.size - lead_size ||
+        !space_is_valid(run, slice_make(head.data, lead_size)) || !space_is_valid(run, tail)) {
         return NULL;
     }
     size_t colon_size = head.size - lead_size - key_size;
@@ -433,13 +463,12 @@ segment_read(struct run *run, struct cursor *cursor, struct slice key)
     } else {
         struct slice raw = slice_make(head.data + lead_size, key_size);
         struct slice name;
-        const char *mark = json_skip_space(colon, colon + colon_size);
-        if (!json_decode(key, run->arena, &name)) {
+        if (!run->codec->key_text(key, run->arena, &name)) {
             run_no_memory(run);
             return NULL;
         }
-        if (!key_is_valid(raw, name) || mark == colon + colon_size || *mark != ':' ||
-            json_skip_space(mark + 1, colon + colon_size) != colon + colon_size) {
+        if (!key_is_valid(run, raw, name) ||
+            !colon_is_valid(run, slice_make(colon, colon_size))) {
             return NULL;
         }
         node->escaped = memchr(raw.data, '\\', raw.size) != NULL;

@@ -26,6 +26,7 @@ struct run_frame {
 
 struct run {
     const struct lens_schema *schema;
+    const struct codec *codec; /* of the document as it stands */
     struct arena *arena;
     bool remember;  /* produce memory; else <out> stays empty */
     bool settling;  /* a failing list undoes itself */
@@ -116,7 +117,7 @@ struct hole hole_read(struct cursor *cursor);
  * spelling of its name, empty for elements. Reading yields NULL for a bad one, and where there
  * is no memory (which is noted).
  */
-bool segment_is_plain(const struct tree_node *node, struct slice key);
+bool segment_is_plain(const struct run *run, const struct tree_node *node, struct slice key);
 bool segment_write(struct run *run, struct writer *writer, struct tree_node *node,
                    struct slice key);
 struct tree_node *segment_read(struct run *run, struct cursor *cursor, struct slice key);
@@ -124,8 +125,11 @@ struct tree_node *segment_read(struct run *run, struct cursor *cursor, struct sl
 /* A new member with compact text. NULL without memory, noted. */
 struct tree_node *segment_new(struct run *run, struct slice key, struct slice value);
 
-/* Is <raw> a JSON string that spells <name>? */
-bool key_is_valid(struct slice raw, struct slice name);
+/* Is <raw> a key that spells <name>? */
+bool key_is_valid(const struct run *run, struct slice raw, struct slice name);
+
+/* May <text> stand where white space may? */
+bool space_is_valid(const struct run *run, struct slice text);
 
 /* Is <raw> one value, without white space around it, no deeper than documents may be? */
 bool value_is_valid(struct run *run, struct slice raw);
@@ -135,6 +139,19 @@ bool run_set_key(struct run *run, struct tree_node *node, struct slice raw);
 bool run_insert(struct run *run, struct tree_node *container, struct tree_node *after,
                 struct tree_node *node);
 bool run_open(struct run *run, struct tree_node *node);
+
+/* A node over a valid value; NULL without memory, noted. */
+struct tree_node *run_value(struct run *run, struct slice raw);
+
+static inline void
+run_set_value(const struct run *run, struct tree_node *node, struct slice raw)
+{
+    tree_set_value(run->codec, node, raw);
+}
+
+/* The bytes of a string, and a string of such bytes; false without memory, noted. */
+bool run_decode(struct run *run, struct slice raw, struct slice *ret_text);
+bool run_encode(struct run *run, struct slice text, struct slice *ret_raw);
 
 /* --- the ops: one file per family --------------------------------------------------------- */
 

@@ -49,21 +49,26 @@ read_patterns(struct reader *reader, struct tree_node *array, bool prefixes_only
     return true;
 }
 
+static const struct codec *const codecs[] = {&codec_json};
+
 static bool
-read_codec(struct reader *reader, struct tree_node *node)
+read_codec(struct reader *reader, struct tree_node *node, const struct codec **ret_codec)
 {
     struct slice text;
-    if (node->type == JSON_ARRAY) {
+    if (node->type == KIND_ARRAY) {
         return reader_refuse(reader, node, "a list of codecs is not supported yet");
     }
     if (!reader_string(reader, node, &text)) {
         return false;
     }
-    if (!slice_equal(text, SLICE_OF("json"))) {
-        return reader_refuse(reader, node, "codec '%.*s' is not supported yet",
-                             (int)(text.size < 40 ? text.size : 40), text.data);
+    for (size_t i = 0; i < sizeof(codecs) / sizeof(*codecs); i++) {
+        if (slice_equal(text, slice_from_string(codecs[i]->name))) {
+            *ret_codec = codecs[i];
+            return true;
+        }
     }
-    return true;
+    return reader_refuse(reader, node, "codec '%.*s' is not supported yet",
+                         (int)(text.size < 40 ? text.size : 40), text.data);
 }
 
 static bool
@@ -125,9 +130,9 @@ read_limits(struct reader *reader, struct tree_node *node, struct plan_limits *l
         int64_t min;
         int64_t max;
     } ranges[] = {
-        {1, JSON_DEPTH_MAX}, {1, PLAN_OPS_MAX}, {1, PLAN_NESTING_MAX},
-        {0, 1024},           {0, 1LL << 40},    {0, 1024},
-        {0, 1LL << 40},      {0, 1024},         {0, 1LL << 40},
+        {1, CODEC_DEPTH_MAX}, {1, PLAN_OPS_MAX}, {1, PLAN_NESTING_MAX}, {0, 1024},
+        {0, 1LL << 40},       {0, 1024},         {0, 1LL << 40},        {0, 1024},
+        {0, 1LL << 40},
     };
     if (!reader_object(reader, node, "limits", members)) {
         return false;
@@ -177,6 +182,7 @@ static bool
 read_identity(struct reader *reader, struct tree_node *array, struct lens_schema *schema)
 {
     struct plan_version *first = &schema->versions[0];
+    reader->codec = schema->codec;
     if (!reader_array(reader, array) || !reader_canonical(reader, array, &schema->identity)) {
         return false;
     }
@@ -237,22 +243,33 @@ read_steps(struct reader *reader, struct tree_node *steps, struct lens_schema *s
 }
 
 static bool
+read_version_codec(struct reader *reader, struct tree_node *node)
+{
+    const struct codec *codec;
+    return read_codec(reader, node, &codec) &&
+           (codec == reader->codec ||
+            reader_refuse(reader, node, "a change of codec is not supported yet"));
+}
+
+static bool
 read_version(struct reader *reader, struct tree_node *node, struct lens_schema *schema,
              unsigned version)
 {
     static const char *const members[] = {"version", "steps", "codec", "inside", NULL};
     static const char *const later[] = {"inside", NULL};
     bool is_object = reader_object(reader, node, "a version", members);
-    if (node->type != JSON_OBJECT || !reader_kept(reader, is_object) ||
+    if (node->type != KIND_OBJECT || !reader_kept(reader, is_object) ||
         !reader_kept(reader, read_number(reader, node, version)) ||
         !refuse_later(reader, node, later)) {
         return false;
     }
     struct tree_node *codec = reader_member(node, "codec");
     struct tree_node *steps = reader_member(node, "steps");
-    if (codec != NULL && !reader_kept(reader, read_codec(reader, codec))) {
+    reader->codec = schema->codec;
+    if (codec != NULL && !reader_kept(reader, read_version_codec(reader, codec))) {
         return false;
     }
+    schema->versions[version - 1].codec = reader->codec;
     if (version > 1) {
         return read_steps(reader, steps, schema, version);
     }
@@ -304,7 +321,8 @@ read_head(struct reader *reader, struct tree_node *root, struct lens_schema *sch
     if (!reader_kept(reader, has_name)) {
         return false;
     }
-    bool has_codec = reader_need(reader, root, "codec", &codec) && read_codec(reader, codec);
+    bool has_codec =
+        reader_need(reader, root, "codec", &codec) && read_codec(reader, codec, &schema->codec);
     if (!reader_kept(reader, has_codec) || !refuse_later(reader, root, later)) {
         return false;
     }
@@ -354,7 +372,7 @@ read_document(struct reader *reader, struct tree_node *root, struct lens_schema 
     struct tree_node *versions;
     struct tree_node *member;
     bool is_object = reader_object(reader, root, "a schema document", members);
-    if (root->type != JSON_OBJECT || !reader_kept(reader, is_object) ||
+    if (root->type != KIND_OBJECT || !reader_kept(reader, is_object) ||
         !read_head(reader, root, schema)) {
         return false;
     }
@@ -418,6 +436,7 @@ schema_new(struct slice json, struct lens_problem *problem, lens_on_problem *on_
     }
     arena_init(&schema->arena, 0);
     schema->db = -1;
+    schema->codec = &codec_json;
     schema->identity = SLICE_OF("[]");
     schema->default_version = 1;
     schema->limits = (struct plan_limits){
@@ -435,13 +454,14 @@ schema_new(struct slice json, struct lens_problem *problem, lens_on_problem *on_
         problem_set(problem, "", "out of memory");
         goto report;
     }
-    enum json_status status = tree_parse(schema->json, 128, &schema->arena, &root, &offset);
-    if (status != JSON_OK || root == NULL) {
-        if (status == JSON_OK) {
+    enum codec_status status =
+        tree_parse(&codec_json, schema->json, 128, &schema->arena, &root, &offset);
+    if (status != CODEC_OK || root == NULL) {
+        if (status == CODEC_OK) {
             problem_set(problem, "", "out of memory");
         } else {
             problem_set(problem, "", "%s at byte %zu",
-                        status == JSON_DEEP ? "nested too deep" : "not a JSON document",
+                        status == CODEC_DEEP ? "nested too deep" : "not a JSON document",
                         offset);
         }
         goto report;
@@ -493,6 +513,10 @@ lens_schema_conflicts(const struct lens_schema *old, const struct lens_schema *n
     char path[32];
     if (!slice_equal(old->name, next->name)) {
         problem_set(&problem, "/schema", "the name of a published schema cannot change");
+        on_problem(context, &problem);
+    }
+    if (old->codec != next->codec) {
+        problem_set(&problem, "/codec", "the codec of a published schema cannot change");
         on_problem(context, &problem);
     }
     if (!slice_equal(old->identity, next->identity)) {
@@ -612,6 +636,6 @@ bool
 lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body)
 {
     size_t offset;
-    (void)version;
-    return json_check(body, schema->limits.depth, &offset) == JSON_OK;
+    return schema->versions[version - 1].codec->check(body, schema->limits.depth, &offset) ==
+           CODEC_OK;
 }

@@ -106,7 +106,7 @@ read_add(struct steps *steps, struct tree_node *node, struct plan_op *op)
     struct tree_node *value = reader_member(node, "default");
     op->has_value = value != NULL;
     return read_path(steps, node, "path", &op->path) &&
-           (value == NULL || reader_compact(steps->reader, value, &op->value));
+           (value == NULL || reader_value(steps->reader, value, &op->value));
 }
 
 static bool
@@ -131,10 +131,11 @@ read_table(struct steps *steps, struct tree_node *node, const char *name,
     if (object == NULL) {
         return true;
     }
-    if (object->type != JSON_OBJECT) {
+    if (object->type != KIND_OBJECT) {
         return reader_refuse(reader, object, "a table must be an object");
     }
-    if (!tree_open(object, reader->arena) || !tree_children(object, reader->arena, &children)) {
+    if (!tree_open(&codec_json, object, reader->arena) ||
+        !tree_children(object, reader->arena, &children)) {
         return reader_no_memory(reader);
     }
     size_t count = object->box->count;
@@ -144,7 +145,7 @@ read_table(struct steps *steps, struct tree_node *node, const char *name,
     }
     for (size_t i = 0; i < count; i++) {
         struct slice text;
-        if (children[i]->type != JSON_STRING) {
+        if (children[i]->type != KIND_STRING) {
             return reader_refuse(reader, children[i], "a table maps strings to strings");
         }
         if (i > 0 && json_compare(tree_key(children[i - 1]), tree_key(children[i])) == 0) {
@@ -152,7 +153,7 @@ read_table(struct steps *steps, struct tree_node *node, const char *name,
         }
         if (!json_decode(tree_key(children[i]), reader->arena, &entries[i].key) ||
             !reader_string(reader, children[i], &text) ||
-            !json_encode_arena(reader->arena, text, &entries[i].raw)) {
+            !reader->codec->string_encode(reader->arena, text, &entries[i].raw)) {
             return reader_no_memory(reader);
         }
     }
@@ -172,13 +173,13 @@ read_else(struct steps *steps, struct tree_node *node, const char *name,
     if (otherwise == NULL) {
         return true;
     }
-    if (otherwise->type == JSON_OBJECT) {
+    if (otherwise->type == KIND_OBJECT) {
         ret_table->otherwise = PLAN_ELSE_VALUE;
         return reader_object(steps->reader, otherwise, "an else", members) &&
                reader_need(steps->reader, otherwise, "value", &value) &&
-               reader_compact(steps->reader, value, &ret_table->value);
+               reader_value(steps->reader, value, &ret_table->value);
     }
-    if (otherwise->type == JSON_STRING && reader_string(steps->reader, otherwise, &text)) {
+    if (otherwise->type == KIND_STRING && reader_string(steps->reader, otherwise, &text)) {
         if (slice_equal(text, SLICE_OF("fail"))) {
             ret_table->otherwise = PLAN_ELSE_FAIL;
             return true;
@@ -274,11 +275,11 @@ read_scale(struct steps *steps, struct tree_node *node, struct plan_op *op)
         return false;
     }
     op->factor = slice_make(factor->value, factor->value_size);
-    if (factor->type == JSON_STRING && !reader_string(reader, factor, &op->factor)) {
+    if (factor->type == KIND_STRING && !reader_string(reader, factor, &op->factor)) {
         return false;
     }
-    if (op->factor.size == 0 || json_check(op->factor, 1, &offset) != JSON_OK ||
-        json_type_of(op->factor.data[0]) != JSON_NUMBER ||
+    if (op->factor.size == 0 || json_check(op->factor, 1, &offset) != CODEC_OK ||
+        json_kind(op->factor.data[0]) != KIND_NUMBER ||
         json_is_space(op->factor.data[op->factor.size - 1]) ||
         json_is_space(op->factor.data[0])) {
         return reader_refuse(reader, factor, "a factor must be a number");
@@ -362,7 +363,7 @@ read_fill(struct steps *steps, struct tree_node *node, struct plan_op *op)
     op->has_value = true;
     return read_path(steps, node, "path", &op->path) &&
            reader_need(steps->reader, node, "value", &value) &&
-           reader_compact(steps->reader, value, &op->value);
+           reader_value(steps->reader, value, &op->value);
 }
 
 static bool
@@ -432,7 +433,7 @@ read_filter(struct steps *steps, struct tree_node *node, struct plan_op *op)
         return reader_no_memory(reader);
     }
     for (struct tree_node *item = tree_first(values); item != NULL; item = item->next) {
-        if (!reader_compact(reader, item, &op->hidden[op->hidden_count++])) {
+        if (!reader_value(reader, item, &op->hidden[op->hidden_count++])) {
             return false;
         }
     }
@@ -467,10 +468,10 @@ read_op(struct steps *steps, struct tree_node *node, struct plan_op *ret_op)
     struct reader *reader = steps->reader;
     struct tree_node *name;
     struct slice text;
-    if (node->type != JSON_OBJECT) {
+    if (node->type != KIND_OBJECT) {
         return reader_refuse(reader, node, "a step must be an object");
     }
-    if (!tree_open(node, reader->arena)) {
+    if (!tree_open(&codec_json, node, reader->arena)) {
         return reader_no_memory(reader);
     }
     if (!reader_need(reader, node, "op", &name) || !reader_string(reader, name, &text)) {

@@ -37,35 +37,82 @@ reason_of(struct run *run, enum decimal_status status, const char **ret_text)
     }
 }
 
+static enum lens_reason
+type_error(const char *text, const char **ret_text)
+{
+    *ret_text = text;
+    return LENS_TYPE;
+}
+
+static enum lens_reason
+spend(struct run *run, size_t size, const char **ret_text)
+{
+    if (!run_spend(run, size)) {
+        *ret_text = "beyond the limit of output";
+        return LENS_BUDGET;
+    }
+    return LENS_OK;
+}
+
 static struct slice
 raw_of(const struct tree_node *node)
 {
     return slice_make(node->value, node->value_size);
 }
 
-/* "<before><text><after>" in the arena. */
+/* A string as text, a number as a decimal. */
 static enum lens_reason
-enclose(struct run *run, const char *before, struct slice text, const char *after,
-        struct slice *ret_raw, const char **ret_text)
+string_of(struct run *run, const struct tree_node *node, struct slice *ret_text,
+          const char **ret_error)
 {
-    size_t before_size = strlen(before);
-    size_t after_size = strlen(after);
-    size_t size = before_size + text.size + after_size;
-    if (!run_spend(run, size)) {
-        *ret_text = "beyond the limit of output";
-        return LENS_BUDGET;
+    if (node->type != KIND_STRING) {
+        return type_error("not a string", ret_error);
     }
-    char *raw = arena_alloc(run->arena, size);
-    if (raw == NULL) {
-        return no_memory(run, ret_text);
+    return run->codec->string_text(raw_of(node), run->arena, ret_text)
+               ? LENS_OK
+               : no_memory(run, ret_error);
+}
+
+static enum lens_reason
+number_of(struct run *run, const struct tree_node *node, struct slice *ret_number,
+          const char **ret_error)
+{
+    if (node->type != KIND_NUMBER) {
+        return type_error("not a number", ret_error);
     }
-    memcpy(raw, before, before_size);
-    if (text.size > 0) {
-        memcpy(raw + before_size, text.data, text.size);
+    enum codec_status status = run->codec->number_text(raw_of(node), run->arena, ret_number);
+    return status == CODEC_OK      ? LENS_OK
+           : status == CODEC_RANGE ? type_error("not a finite number", ret_error)
+                                   : no_memory(run, ret_error);
+}
+
+/* And back. */
+static enum lens_reason
+string_raw(struct run *run, struct slice text, struct slice *ret_raw, const char **ret_error)
+{
+    enum lens_reason reason = spend(run, text.size + CODEC_HEADER_MAX, ret_error);
+    if (reason != LENS_OK) {
+        return reason;
     }
-    memcpy(raw + before_size + text.size, after, after_size);
-    *ret_raw = slice_make(raw, size);
-    return LENS_OK;
+    return run->codec->string_encode(run->arena, text, ret_raw) ? LENS_OK
+                                                                : no_memory(run, ret_error);
+}
+
+/* Likewise what decimal arithmetic made. */
+static enum lens_reason
+number_raw(struct run *run, enum decimal_status made, struct slice number,
+           struct slice *ret_raw, const char **ret_error)
+{
+    enum lens_reason reason = reason_of(run, made, ret_error);
+    if (reason != LENS_OK) {
+        return reason;
+    }
+    enum codec_status status = run->codec->number_encode(run->arena, number, ret_raw);
+    if (status == CODEC_RANGE) {
+        *ret_error = "a number that the codec has no place for";
+        return LENS_RANGE;
+    }
+    return status == CODEC_OK ? LENS_OK : no_memory(run, ret_error);
 }
 
 /* --- map ------------------------------------------------------------------------------------
@@ -95,9 +142,9 @@ static enum lens_reason
 map_value(struct run *run, const struct plan_table *table, struct tree_node *node,
           struct slice *ret_raw, const char **ret_text)
 {
-    if (node->type == JSON_STRING) {
+    if (node->type == KIND_STRING) {
         struct slice text;
-        if (!json_decode(raw_of(node), run->arena, &text)) {
+        if (!run->codec->string_text(raw_of(node), run->arena, &text)) {
             return no_memory(run, ret_text);
         }
         const struct plan_entry *entry = table_find(table, text);
@@ -114,20 +161,13 @@ map_value(struct run *run, const struct plan_table *table, struct tree_node *nod
         return LENS_OK;
     default:
         *ret_text =
-            node->type == JSON_STRING ? "not in the table" : "not a string of the table";
+            node->type == KIND_STRING ? "not in the table" : "not a string of the table";
         return LENS_UNMAPPED;
     }
 }
 
 /* --- convert --------------------------------------------------------------------------------
  */
-
-static enum lens_reason
-type_error(const char *text, const char **ret_text)
-{
-    *ret_text = text;
-    return LENS_TYPE;
-}
 
 /* -?(0|[1-9][0-9]*) */
 static bool
@@ -145,64 +185,57 @@ is_integer_text(struct slice text)
     return true;
 }
 
-/* The node as one of integer (digits), string (text) or boolean, as <unit> says. */
+/* The node as one of integer (digits), string (text) or boolean, as <from> and <to> say. */
 static enum lens_reason
 scalar_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tree_node *node,
              struct slice *ret_raw, const char **ret_text)
 {
     static const struct slice truth[] = {SLICE("false"), SLICE("true")};
     static const struct slice bits[] = {SLICE("0"), SLICE("1")};
+    const struct codec *codec = run->codec;
     struct slice text;
-    enum decimal_status status;
     enum lens_reason reason;
-    bool value;
     switch (from) {
     case PLAN_INTEGER:
-        if (node->type != JSON_NUMBER) {
-            return type_error("not a number", ret_text);
+        if ((reason = number_of(run, node, &text, ret_text)) != LENS_OK) {
+            return reason;
         }
-        status = decimal_integer(raw_of(node), run->arena, &text);
-        reason = reason_of(run, status, ret_text);
+        reason = reason_of(run, decimal_integer(text, run->arena, &text), ret_text);
         if (reason != LENS_OK) {
             return reason;
         }
         if (to == PLAN_STRING) {
-            return enclose(run, "\"", text, "\"", ret_raw, ret_text);
+            return string_raw(run, text, ret_raw, ret_text);
         }
         if (!slice_equal(text, bits[0]) && !slice_equal(text, bits[1])) {
             return type_error("neither 0 nor 1", ret_text);
         }
-        *ret_raw = truth[text.data[0] - '0'];
+        *ret_raw = codec->truth[text.data[0] - '0'];
         return LENS_OK;
     case PLAN_STRING:
-        if (node->type != JSON_STRING) {
-            return type_error("not a string", ret_text);
-        }
-        if (!json_decode(raw_of(node), run->arena, &text)) {
-            return no_memory(run, ret_text);
+        if ((reason = string_of(run, node, &text, ret_text)) != LENS_OK) {
+            return reason;
         }
         if (to == PLAN_BOOLEAN) {
             if (!slice_equal(text, truth[0]) && !slice_equal(text, truth[1])) {
                 return type_error("neither \"true\" nor \"false\"", ret_text);
             }
-            *ret_raw = truth[text.data[0] == 't'];
+            *ret_raw = codec->truth[text.data[0] == 't'];
             return LENS_OK;
         }
         if (!is_integer_text(text)) {
             return type_error("not an integer in a string", ret_text);
         }
-        status = decimal_integer(text, run->arena, ret_raw);
-        return reason_of(run, status, ret_text);
+        struct slice number = {NULL, 0};
+        enum decimal_status made = decimal_integer(text, run->arena, &number);
+        return number_raw(run, made, number, ret_raw, ret_text);
     default:
-        if (node->type != JSON_TRUE && node->type != JSON_FALSE) {
+        if (node->type != KIND_TRUE && node->type != KIND_FALSE) {
             return type_error("not a boolean", ret_text);
         }
-        value = node->type == JSON_TRUE;
-        if (to == PLAN_INTEGER) {
-            *ret_raw = bits[value];
-            return LENS_OK;
-        }
-        return enclose(run, "\"", truth[value], "\"", ret_raw, ret_text);
+        bool value = node->type == KIND_TRUE;
+        return to == PLAN_INTEGER ? number_raw(run, DECIMAL_OK, bits[value], ret_raw, ret_text)
+                                  : string_raw(run, truth[value], ret_raw, ret_text);
     }
 }
 
@@ -247,27 +280,21 @@ time_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tree_
     const struct slice thousand = SLICE("1000");
     const struct slice one = SLICE("1");
     char buffer[40];
-    struct slice seconds;
+    struct slice seconds = {NULL, 0};
     struct time_point point;
-    enum lens_reason reason = LENS_OK;
+    enum lens_reason reason;
     if (from == PLAN_ISO_8601) {
         struct slice text;
-        if (node->type != JSON_STRING) {
-            return type_error("not a string", ret_text);
-        }
-        if (!json_decode(raw_of(node), run->arena, &text)) {
-            return no_memory(run, ret_text);
+        if ((reason = string_of(run, node, &text, ret_text)) != LENS_OK) {
+            return reason;
         }
         if (!time_parse(text, &point)) {
             return type_error("not an ISO 8601 time", ret_text);
         }
         seconds = seconds_text(point, buffer);
     } else {
-        if (node->type != JSON_NUMBER) {
-            return type_error("not a number", ret_text);
-        }
-        seconds = raw_of(node);
-        if (from == PLAN_UNIX_MILLISECONDS) {
+        reason = number_of(run, node, &seconds, ret_text);
+        if (reason == LENS_OK && from == PLAN_UNIX_MILLISECONDS) {
             reason = reason_of(run, decimal_divide(seconds, thousand, -1, run->arena, &seconds),
                                ret_text);
         }
@@ -277,8 +304,8 @@ time_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tree_
     }
     if (to != PLAN_ISO_8601) {
         struct slice factor = to == PLAN_UNIX_MILLISECONDS ? thousand : one;
-        return reason_of(run, decimal_multiply(seconds, factor, -1, run->arena, ret_raw),
-                         ret_text);
+        enum decimal_status made = decimal_multiply(seconds, factor, -1, run->arena, &seconds);
+        return number_raw(run, made, seconds, ret_raw, ret_text);
     }
     char text[TIME_TEXT_SIZE];
     size_t size = 0;
@@ -294,55 +321,72 @@ time_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tree_
         *ret_text = "a time finer than a billionth of a second";
         return LENS_INEXACT;
     }
-    return enclose(run, "\"", slice_make(text, size), "\"", ret_raw, ret_text);
+    return string_raw(run, slice_make(text, size), ret_raw, ret_text);
 }
 
-/* --- scale, wrap, unwrap
- * ---------------------------------------------------------------------- */
+/* --- scale, wrap, unwrap ------------------------------------------------------------------ */
 
 static enum lens_reason
 scale_value(struct run *run, const struct plan_op *op, bool up, struct tree_node *node,
             struct slice *ret_raw, const char **ret_text)
 {
-    if (node->type != JSON_NUMBER) {
-        return type_error("not a number", ret_text);
+    struct slice number;
+    enum lens_reason reason = number_of(run, node, &number, ret_text);
+    if (reason != LENS_OK) {
+        return reason;
     }
-    return reason_of(
-        run,
-        up ? decimal_multiply(raw_of(node), op->factor, op->up_digits, run->arena, ret_raw)
-           : decimal_divide(raw_of(node), op->factor, op->down_digits, run->arena, ret_raw),
-        ret_text);
+    enum decimal_status made =
+        up ? decimal_multiply(number, op->factor, op->up_digits, run->arena, &number)
+           : decimal_divide(number, op->factor, op->down_digits, run->arena, &number);
+    return number_raw(run, made, number, ret_raw, ret_text);
 }
 
 static enum lens_reason
 wrap_value(struct run *run, struct tree_node *node, struct slice *ret_raw,
            const char **ret_text)
 {
+    const struct slice before = run->codec->one_before;
+    const struct slice after = run->codec->one_after;
     struct slice text;
-    if (node->type == JSON_NULL) {
-        *ret_raw = SLICE_OF("[]");
+    if (node->type == KIND_NULL) {
+        *ret_raw = run->codec->empty_array;
         return LENS_OK;
     }
     if (!run_text(run, node, &text)) {
         *ret_text = "beyond the limit of output";
         return LENS_BUDGET;
     }
-    return enclose(run, "[", text, "]", ret_raw, ret_text);
+    size_t size = before.size + text.size + after.size;
+    enum lens_reason reason = spend(run, size, ret_text);
+    if (reason != LENS_OK) {
+        return reason;
+    }
+    char *raw = arena_alloc(run->arena, size);
+    if (raw == NULL) {
+        return no_memory(run, ret_text);
+    }
+    memcpy(raw, before.data, before.size);
+    memcpy(raw + before.size, text.data, text.size);
+    if (after.size > 0) {
+        memcpy(raw + before.size + text.size, after.data, after.size);
+    }
+    *ret_raw = slice_make(raw, size);
+    return LENS_OK;
 }
 
 static enum lens_reason
 unwrap_value(struct run *run, struct tree_node *node, struct slice *ret_raw,
              const char **ret_text)
 {
-    if (node->type != JSON_ARRAY) {
+    if (!kind_is_array(tree_kind(node))) {
         return type_error("not an array", ret_text);
     }
-    if (!tree_open(node, run->arena)) {
+    if (!tree_open(run->codec, node, run->arena)) {
         return no_memory(run, ret_text);
     }
     struct tree_node *first = tree_first(node);
     if (first == NULL) {
-        *ret_raw = SLICE_OF("null");
+        *ret_raw = run->codec->null;
         return LENS_OK;
     }
     if (!run_text(run, first, ret_raw)) {
@@ -377,11 +421,11 @@ static bool
 value_returns(struct run *run, const struct plan_op *op, bool up, struct slice result,
               struct slice original, bool *ret_returns)
 {
-    struct tree_node *node = tree_value(result, run->arena);
+    struct tree_node *node = run_value(run, result);
     struct slice back;
     const char *text;
     if (node == NULL) {
-        return run_no_memory(run);
+        return false;
     }
     *ret_returns = value_convert(run, op, !up, node, &back, &text) == LENS_OK &&
                    slice_equal(back, original);
@@ -423,11 +467,11 @@ op_convert(struct run *run, const struct plan_op *op, bool up, struct tree_node 
         }
     }
     run_note(run, op, same ? "restored from the complement" : "converted");
-    struct tree_node *fresh = tree_value(result, run->arena);
+    struct tree_node *fresh = run_value(run, result);
     if (fresh == NULL) {
-        return run_no_memory(run);
+        return false;
     }
-    if (fresh->type >= JSON_ARRAY && !run_depth(run, place.object, 0, fresh, &op->path)) {
+    if (kind_is_container(fresh->type) && !run_depth(run, place.object, 0, fresh, &op->path)) {
         return false;
     }
     run_hold(run, result.size + tree_full_size(node));
@@ -449,6 +493,6 @@ op_convert(struct run *run, const struct plan_op *op, bool up, struct tree_node 
             *out = writer_slice(&writer);
         }
     }
-    tree_set_value(node, result);
+    run_set_value(run, node, result);
     return true;
 }

@@ -125,16 +125,16 @@ put_value(const struct style *style, struct tree_node *node, struct buffer *out)
         put_odd_value(out);
         return;
     }
-    if (node->type < JSON_ARRAY) {
+    if (node->type < KIND_ARRAY) {
         struct slice raw = slice_make(node->value, node->value_size);
-        if (node->type == JSON_STRING) {
+        if (node->type == KIND_STRING) {
             put_string(style, raw, out);
         } else {
             buffer_append_slice(out, raw);
         }
         return;
     }
-    assert_true(tree_open(node, style->arena));
+    assert_true(tree_open(&codec_json, node, style->arena));
     size_t count = node->box->count;
     struct tree_node **children = arena_calloc(style->arena, count + 1, sizeof(*children));
     size_t index = 0;
@@ -150,7 +150,7 @@ put_value(const struct style *style, struct tree_node *node, struct buffer *out)
         }
     }
     bool first = true;
-    buffer_append_char(out, node->type == JSON_OBJECT ? '{' : '[');
+    buffer_append_char(out, node->type == KIND_OBJECT ? '{' : '[');
     for (size_t i = 0; i < count; i++) {
         if (style->edits > 0 && one_in(style->edits)) {
             continue;
@@ -160,7 +160,7 @@ put_value(const struct style *style, struct tree_node *node, struct buffer *out)
         }
         first = false;
         put_space(style, out);
-        if (node->type == JSON_OBJECT) {
+        if (node->type == KIND_OBJECT) {
             put_string(style, tree_key(children[i]), out);
             put_space(style, out);
             buffer_append_char(out, ':');
@@ -171,7 +171,7 @@ put_value(const struct style *style, struct tree_node *node, struct buffer *out)
         if (style->edits > 0 && one_in(style->edits * 4)) {
             /* a stranger, now and then a duplicate or an element once more */
             buffer_append_char(out, ',');
-            if (node->type == JSON_OBJECT) {
+            if (node->type == KIND_OBJECT) {
                 buffer_append_string(out, one_in(4) ? "\"k\":" : "\"zz\":");
                 put_odd_value(out);
             } else {
@@ -182,7 +182,7 @@ put_value(const struct style *style, struct tree_node *node, struct buffer *out)
     if (first) {
         put_space(style, out);
     }
-    buffer_append_char(out, node->type == JSON_OBJECT ? '}' : ']');
+    buffer_append_char(out, node->type == KIND_OBJECT ? '}' : ']');
 }
 
 /* <text> spelled and edited anew, in memory of the arena. */
@@ -195,7 +195,7 @@ vary(struct arena *arena, struct slice text, size_t edits)
     struct buffer buffer;
     struct slice copy;
     size_t offset;
-    if (tree_parse(text, 128, arena, &root, &offset) != JSON_OK) {
+    if (tree_parse(&codec_json, text, 128, arena, &root, &offset) != CODEC_OK) {
         return text;
     }
     buffer_init(&buffer, 0);
@@ -221,7 +221,7 @@ static struct tree_node *
 member(struct arena *arena, struct tree_node *object, const char *name)
 {
     struct tree_node *node = NULL;
-    assert_true(tree_open(object, arena));
+    assert_true(tree_open(&codec_json, object, arena));
     tree_find(object, slice_from_string(name), &node);
     return node;
 }
@@ -239,10 +239,10 @@ world_load(struct world *world, struct tree_node *entry, struct arena *arena)
         fail_msg("refused at '%s': %s", problem.path, problem.text);
     }
     world->versions = lens_schema_version_count(world->schema);
-    assert_true(tree_open(samples, arena));
+    assert_true(tree_open(&codec_json, samples, arena));
     for (struct tree_node *node = tree_first(samples); node != NULL; node = node->next) {
         unsigned version = (unsigned)(tree_key(node).data[1] - '0');
-        assert_true(tree_open(node, arena));
+        assert_true(tree_open(&codec_json, node, arena));
         for (struct tree_node *item = tree_first(node); item != NULL; item = item->next) {
             world->samples[version][world->sample_counts[version]++] =
                 slice_make(item->value, item->value_size);
@@ -472,8 +472,9 @@ play_file(const char *path, size_t rounds, uint64_t seed)
         buffer_commit(&text, size);
     } while (size > 0);
     fclose(file);
-    assert_int_equal(tree_parse(buffer_slice(&text), 128, &arena, &root, &offset), JSON_OK);
-    assert_true(tree_open(root, &arena));
+    assert_int_equal(tree_parse(&codec_json, buffer_slice(&text), 128, &arena, &root, &offset),
+                     CODEC_OK);
+    assert_true(tree_open(&codec_json, root, &arena));
     for (struct tree_node *entry = tree_first(root); entry != NULL; entry = entry->next) {
         struct world world;
         world_load(&world, entry, &arena);

@@ -24,7 +24,7 @@ static struct tree_node *
 member(struct player *player, struct tree_node *object, const char *name)
 {
     struct tree_node *node = NULL;
-    assert_true(tree_open(object, &player->document));
+    assert_true(tree_open(&codec_json, object, &player->document));
     tree_find(object, slice_from_string(name), &node);
     return node;
 }
@@ -78,10 +78,10 @@ equal(struct player *player, struct slice got, struct tree_node *expected)
     struct tree_node *root = NULL;
     size_t offset;
     bool same = false;
-    if (tree_parse(got, 128, &player->scratch, &root, &offset) != JSON_OK) {
+    if (tree_parse(&codec_json, got, 128, &player->scratch, &root, &offset) != CODEC_OK) {
         return false;
     }
-    assert_true(tree_equal(root, expected, &player->document, &same));
+    assert_true(tree_equal(&codec_json, root, expected, &player->document, &same));
     return same;
 }
 
@@ -123,7 +123,7 @@ play(struct player *player, struct tree_node *history)
     struct lens_record record = {0};
     bool exists = false;
     size_t index = 0;
-    assert_true(tree_open(events, &player->document));
+    assert_true(tree_open(&codec_json, events, &player->document));
     for (struct tree_node *event = tree_first(events); event != NULL;
          event = event->next, index++) {
         struct tree_node *write = member(player, event, "write");
@@ -184,9 +184,9 @@ every_history_reads_as_it_should(void **state)
         struct tree_node *root = NULL;
         size_t offset;
         arena_clear(&player.document);
-        assert_int_equal(
-            tree_parse(slice_make(line, (size_t)size), 128, &player.document, &root, &offset),
-            JSON_OK);
+        assert_int_equal(tree_parse(&codec_json, slice_make(line, (size_t)size), 128,
+                                    &player.document, &root, &offset),
+                         CODEC_OK);
         struct tree_node *definition = member(&player, root, "define");
         if (definition != NULL) {
             define(&player, definition);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-static enum json_status
+static enum codec_status
 check(const char *text, size_t *ret_offset)
 {
     return json_check(slice_from_string(text), 128, ret_offset);
@@ -17,7 +17,7 @@ static void
 good(const char *text)
 {
     size_t offset = 0;
-    if (check(text, &offset) != JSON_OK) {
+    if (check(text, &offset) != CODEC_OK) {
         fail_msg("refused at %zu: %s", offset, text);
     }
 }
@@ -26,7 +26,7 @@ static void
 bad(const char *text, size_t expected)
 {
     size_t offset = 0;
-    if (check(text, &offset) != JSON_BAD || offset != expected) {
+    if (check(text, &offset) != CODEC_BAD || offset != expected) {
         fail_msg("not refused at %zu but %zu: %s", expected, offset, text);
     }
 }
@@ -102,12 +102,12 @@ depth_is_bounded_as_asked(void **state)
         memset(text, '[', depth);
         memset(text + depth, ']', depth);
         assert_int_equal(json_check(slice_make(text, 2 * depth), 128, &offset),
-                         depth <= 128 ? JSON_OK : JSON_DEEP);
+                         depth <= 128 ? CODEC_OK : CODEC_DEEP);
     }
-    assert_int_equal(json_check(SLICE_OF("7"), 0, &offset), JSON_OK);
-    assert_int_equal(json_check(SLICE_OF("[]"), 0, &offset), JSON_DEEP);
-    assert_int_equal(json_check(SLICE_OF("{\"a\":[{\"b\":[]}]}"), 4, &offset), JSON_OK);
-    assert_int_equal(json_check(SLICE_OF("{\"a\":[{\"b\":[]}]}"), 3, &offset), JSON_DEEP);
+    assert_int_equal(json_check(SLICE_OF("7"), 0, &offset), CODEC_OK);
+    assert_int_equal(json_check(SLICE_OF("[]"), 0, &offset), CODEC_DEEP);
+    assert_int_equal(json_check(SLICE_OF("{\"a\":[{\"b\":[]}]}"), 4, &offset), CODEC_OK);
+    assert_int_equal(json_check(SLICE_OF("{\"a\":[{\"b\":[]}]}"), 3, &offset), CODEC_DEEP);
 }
 
 /* Text that ends anywhere, and text with any byte changed, is read within its bounds. */
@@ -123,7 +123,7 @@ no_text_is_read_beyond_its_end(void **state)
         assert_non_null(copy);
         memcpy(copy, text, size);
         assert_int_equal(json_check(slice_make(copy, size), 128, &offset),
-                         size + 1 == sizeof(text) ? JSON_OK : JSON_BAD);
+                         size + 1 == sizeof(text) ? CODEC_OK : CODEC_BAD);
         for (size_t i = 0; i < size; i++) {
             for (unsigned byte = 0; byte < 256; byte++) {
                 copy[i] = (char)byte;

@@ -11,7 +11,8 @@ parse(struct arena *arena, const char *text)
 {
     struct tree_node *root = NULL;
     size_t offset;
-    assert_int_equal(tree_parse(slice_from_string(text), 128, arena, &root, &offset), JSON_OK);
+    assert_int_equal(
+        tree_parse(&codec_json, slice_from_string(text), 128, arena, &root, &offset), CODEC_OK);
     assert_non_null(root);
     return root;
 }
@@ -67,8 +68,8 @@ edits_leave_the_rest_as_it_was(void **state)
     struct tree_node *root =
         parse(&arena, "{\"a\": {\"x\" :1e0, \"y\":2 } ,\"\\u0062\":[1, 2]}");
     struct tree_node *a = find(root, "a");
-    assert_true(tree_open(a, &arena));
-    tree_set_value(find(a, "x"), SLICE_OF("\"new\""));
+    assert_true(tree_open(&codec_json, a, &arena));
+    tree_set_value(&codec_json, find(a, "x"), SLICE_OF("\"new\""));
     is_text(&arena, root, "{\"a\": {\"x\" :\"new\", \"y\":2 } ,\"\\u0062\":[1, 2]}");
     assert_true(tree_set_key(find(root, "b"), SLICE_OF("\"c\""), &arena));
     is_text(&arena, root, "{\"a\": {\"x\" :\"new\", \"y\":2 } ,\"c\":[1, 2]}");
@@ -85,7 +86,8 @@ equal(const char *text_a, const char *text_b)
     struct arena arena;
     bool same;
     arena_init(&arena, 0);
-    assert_true(tree_equal(parse(&arena, text_a), parse(&arena, text_b), &arena, &same));
+    assert_true(
+        tree_equal(&codec_json, parse(&arena, text_a), parse(&arena, text_b), &arena, &same));
     arena_fini(&arena);
     return same;
 }
