@@ -321,6 +321,79 @@ resp_request_parse(struct resp_request *request, char *data, size_t size,
                           : parse_inline(request, data, size, limits);
 }
 
+enum { LENGTH_DIGITS_MAX = 9 }; /* of what is taken at once */
+
+static inline bool
+is_line_end(const char *at)
+{
+    return memcmp(at, "\r\n", 2) == 0; /* one comparison of 16 bits */
+}
+
+/* Behind the line "<digits>CRLF" that starts at <at>; NULL: it is none, or goes on behind
+ * <end>. */
+static inline const char *
+take_length(const char *at, const char *end, size_t *ret_length)
+{
+    if (end - at < LENGTH_DIGITS_MAX + 2) {
+        /* Too near the end to look ahead: only a short one fits, as in "1CRLFxCRLF". */
+        if (end - at < 3 || (unsigned char)(at[0] - '0') > 9 || !is_line_end(at + 1)) {
+            return NULL;
+        }
+        *ret_length = (size_t)(at[0] - '0');
+        return at + 3;
+    }
+    size_t length = (unsigned char)(at[0] - '0');
+    if (length > 9) {
+        return NULL;
+    }
+    if (!is_line_end(++at)) {
+        unsigned digit = (unsigned char)(at[0] - '0');
+        const char *last = at + LENGTH_DIGITS_MAX - 1;
+        if (length == 0) {
+            return NULL; /* a leading zero */
+        }
+        do {
+            if (digit > 9 || at == last) {
+                return NULL;
+            }
+            length = length * 10 + digit;
+            digit = (unsigned char)(*++at - '0');
+        } while (*at != '\r');
+        if (at[1] != '\n') {
+            return NULL;
+        }
+    }
+    *ret_length = length;
+    return at + 2;
+}
+
+size_t
+resp_request_take(const char *data, size_t size, const struct resp_limits *limits,
+                  size_t argc_max, struct slice *ret_argv, size_t *ret_argc)
+{
+    const char *end = data + size;
+    size_t argc;
+    if (size == 0 || data[0] != '*') {
+        return 0;
+    }
+    const char *at = take_length(data + 1, end, &argc);
+    if (at == NULL || argc == 0 || argc > argc_max || argc > limits->argc_max) {
+        return 0;
+    }
+    for (size_t i = 0; i < argc; i++) {
+        size_t length;
+        if (at == end || *at != '$' || (at = take_length(at + 1, end, &length)) == NULL ||
+            length > limits->bulk_size_max || (size_t)(end - at) < length + 2 ||
+            !is_line_end(at + length)) {
+            return 0;
+        }
+        ret_argv[i] = slice_make(at, length);
+        at += length + 2;
+    }
+    *ret_argc = argc;
+    return (size_t)(at - data);
+}
+
 size_t
 resp_request_missing(const struct resp_request *request, size_t size)
 {

@@ -58,6 +58,14 @@ void resp_request_clear(struct resp_request *request);
 enum resp_result resp_request_parse(struct resp_request *request, char *data, size_t size,
                                     const struct resp_limits *limits);
 
+/*
+ * The usual request at once: a multibulk that is here whole, of 1 to <argc_max> arguments, as
+ * clients spell it. Returns its bytes, with the arguments borrowed from <data>; 0 for whatever
+ * else there is, wrong or merely unusual: resp_request_parse() from the start will tell.
+ */
+size_t resp_request_take(const char *data, size_t size, const struct resp_limits *limits,
+                         size_t argc_max, struct slice *ret_argv, size_t *ret_argc);
+
 /* Bytes still missing of the argument being read; 0 when unknown. */
 size_t resp_request_missing(const struct resp_request *request, size_t size);
 

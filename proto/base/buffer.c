@@ -29,14 +29,10 @@ buffer_clear(struct buffer *buffer)
 }
 
 char *
-buffer_reserve(struct buffer *buffer, size_t size)
+buffer_reserve_more(struct buffer *buffer, size_t size)
 {
     if (buffer->failed) {
         return NULL;
-    }
-    if (buffer->data != NULL && buffer->capacity - buffer->size >= size &&
-        (buffer->size_max == 0 || buffer->size + size <= buffer->size_max)) {
-        return buffer->data + buffer->size;
     }
     size_t limit = buffer->size_max != 0 ? buffer->size_max : SIZE_MAX / 2;
     if (buffer->size > limit || size > limit - buffer->size) {
@@ -47,6 +43,7 @@ buffer_reserve(struct buffer *buffer, size_t size)
     size_t capacity = buffer->capacity < limit / 2 ? buffer->capacity * 2 : limit;
     capacity = capacity < need ? need : capacity;
     capacity = capacity < BUFFER_CAPACITY_MIN ? BUFFER_CAPACITY_MIN : capacity;
+    capacity = capacity > limit ? limit : capacity;
     char *data = realloc(buffer->data, capacity);
     if (data == NULL) {
         buffer->failed = true;
@@ -55,13 +52,6 @@ buffer_reserve(struct buffer *buffer, size_t size)
     buffer->data = data;
     buffer->capacity = capacity;
     return data + buffer->size;
-}
-
-void
-buffer_commit(struct buffer *buffer, size_t size)
-{
-    CHECK(size <= buffer->capacity - buffer->size);
-    buffer->size += size;
 }
 
 void

@@ -10,6 +10,7 @@
 #ifndef PROTO_BASE_BUFFER_H
 #define PROTO_BASE_BUFFER_H
 
+#include "proto/base/check.h"
 #include "proto/base/slice.h"
 
 struct buffer {
@@ -26,9 +27,27 @@ void buffer_fini(struct buffer *buffer);
 /* Empty again, memory kept, failure forgotten. */
 void buffer_clear(struct buffer *buffer);
 
-/* Make room for <size> more bytes; NULL (and failed) without it. Write there, then commit. */
-char *buffer_reserve(struct buffer *buffer, size_t size);
-void buffer_commit(struct buffer *buffer, size_t size);
+char *buffer_reserve_more(struct buffer *buffer, size_t size); /* of buffer_reserve() */
+
+/*
+ * Make room for <size> more bytes; NULL (and failed) without it. Write there, then commit.
+ * Capacity never exceeds the limit, so what fits is allowed.
+ */
+static inline char *
+buffer_reserve(struct buffer *buffer, size_t size)
+{
+    if (buffer->data != NULL && !buffer->failed && buffer->capacity - buffer->size >= size) {
+        return buffer->data + buffer->size;
+    }
+    return buffer_reserve_more(buffer, size);
+}
+
+static inline void
+buffer_commit(struct buffer *buffer, size_t size)
+{
+    CHECK(size <= buffer->capacity - buffer->size);
+    buffer->size += size;
+}
 
 void buffer_append(struct buffer *buffer, const void *data, size_t size);
 void buffer_append_slice(struct buffer *buffer, struct slice slice);

@@ -2,6 +2,7 @@
 #include "server/cmd/handlers.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define READ COMMAND_READ
 #define WRITE COMMAND_WRITE
@@ -32,50 +33,117 @@ static const struct command commands[] = {
 #include "server/cmd/commands.def"
 };
 
-enum { COMMAND_COUNT = sizeof(commands) / sizeof(*commands), SLOT_COUNT = 1024 };
+enum {
+    COMMAND_COUNT = sizeof(commands) / sizeof(*commands),
+    SLOT_COUNT_LOG2 = 10,
+    SLOT_COUNT = 1 << SLOT_COUNT_LOG2,
+};
 
 _Static_assert(COMMAND_COUNT * 2 < SLOT_COUNT, "the table of commands needs more slots");
 
-/* Open addressing by a hash of the lower-case name; filled once. */
-static uint16_t slots[SLOT_COUNT]; /* row + 1, 0: free */
-static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
+/*
+ * Names are looked up by their first eight bytes in upper case, as one word, which for most is
+ * all there is to compare. Open addressing, filled once.
+ */
+struct slot {
+    uint64_t word;
+    uint16_t name_size;
+    uint16_t row; /* + 1; 0: free */
+    bool is_sub;  /* "PARENT|CHILD": no command */
+};
 
-static uint32_t
-name_hash(uint32_t hash, struct slice name)
+static struct slot slots[SLOT_COUNT];
+static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
+static atomic_bool slots_are_filled;
+
+static inline uint64_t
+load(const char *data, size_t size)
 {
-    for (size_t i = 0; i < name.size; i++) {
-        hash = (hash ^ ((unsigned char)name.data[i] | 0x20)) * 16777619u; /* FNV-1a */
+    uint64_t word = 0;
+    memcpy(&word, data, size);
+    return word;
+}
+
+/* Up to eight bytes, by overlapping loads; behind them zeros. */
+static inline uint64_t
+name_load(struct slice name)
+{
+    size_t size = name.size;
+    if (size >= 8) {
+        return load(name.data, 8);
     }
-    return hash;
+    if (size >= 4) {
+        return load(name.data, 4) | load(name.data + size - 4, 4) << 8 * (size - 4);
+    }
+    if (size >= 2) {
+        return load(name.data, 2) | load(name.data + size - 2, 2) << 8 * (size - 2);
+    }
+    return size == 1 ? load(name.data, 1) : 0;
+}
+
+#define EACH_BYTE(byte) (UINT64_MAX / 255 * (byte))
+
+/* Letters in upper case, eight at once: the high bit of each byte tells whether it is one. */
+static inline uint64_t
+name_word(struct slice name)
+{
+    uint64_t word = name_load(name);
+    uint64_t low7 = word & EACH_BYTE(0x7f);
+    uint64_t from_a = low7 + EACH_BYTE(0x80 - 'a');
+    uint64_t behind_z = low7 + EACH_BYTE(0x7f - 'z');
+    uint64_t is_lower = (from_a ^ behind_z) & ~word & EACH_BYTE(0x80);
+    return word - (is_lower >> 2);
+}
+
+static bool
+rest_is_equal(const struct command *command, struct slice name)
+{
+    return name.size <= 8 || slice_equal_nocase(slice_make(command->name + 8, name.size - 8),
+                                                slice_make(name.data + 8, name.size - 8));
+}
+
+static size_t
+slot_of(uint64_t word, size_t size)
+{
+    return (word + size) * 0x9e3779b97f4a7c15u >> (64 - SLOT_COUNT_LOG2);
 }
 
 static void
 slots_fill(void)
 {
     for (size_t row = 0; row < COMMAND_COUNT; row++) {
-        uint32_t slot = name_hash(2166136261u, slice_from_string(commands[row].name));
-        while (slots[slot % SLOT_COUNT] != 0) {
-            slot++;
+        struct slice name = slice_make(commands[row].name, commands[row].name_size);
+        uint64_t word = name_word(name);
+        size_t index = slot_of(word, name.size);
+        while (slots[index].row != 0) {
+            index = (index + 1) % SLOT_COUNT;
         }
-        slots[slot % SLOT_COUNT] = (uint16_t)(row + 1);
+        slots[index] = (struct slot){
+            .word = word,
+            .name_size = (uint16_t)name.size,
+            .row = (uint16_t)(row + 1),
+            .is_sub = memchr(name.data, '|', name.size) != NULL,
+        };
     }
+    atomic_store_explicit(&slots_are_filled, true, memory_order_release);
 }
 
-/* Find the row called <prefix><name>, where <prefix> is "" or "PARENT|". */
 static const struct command *
-find(struct slice prefix, struct slice name)
+find(struct slice name, bool is_sub)
 {
-    (void)pthread_once(&slots_once, slots_fill);
-    uint32_t slot = name_hash(name_hash(2166136261u, prefix), name);
-    for (;; slot++) {
-        uint16_t row = slots[slot % SLOT_COUNT];
-        if (row == 0) {
+    if (!atomic_load_explicit(&slots_are_filled, memory_order_acquire)) {
+        (void)pthread_once(&slots_once, slots_fill);
+    }
+    uint64_t word = name_word(name);
+    for (size_t index = slot_of(word, name.size);; index = (index + 1) % SLOT_COUNT) {
+        const struct slot *slot = &slots[index];
+        if (slot->row == 0) {
             return NULL;
         }
-        struct slice full = slice_make(commands[row - 1].name, commands[row - 1].name_size);
-        if (full.size == prefix.size + name.size && slice_starts_with(full, prefix) &&
-            slice_equal_nocase(slice_make(full.data + prefix.size, name.size), name)) {
-            return &commands[row - 1];
+        const struct command *command = &commands[slot->row - 1];
+        if (slot->word == word && slot->name_size == name.size && slot->is_sub == is_sub &&
+            rest_is_equal(command, name)) {
+            return command;
         }
     }
 }
@@ -90,21 +158,21 @@ cmd_container(struct request *request)
 const struct command *
 command_find(struct slice name)
 {
-    if (name.size > 0 && memchr(name.data, '|', name.size) != NULL) {
-        return NULL; /* rows of subcommands are no commands */
-    }
-    return find(slice_make("", 0), name);
+    return find(name, false);
 }
 
 const struct command *
 command_find_sub(const struct command *container, struct slice name)
 {
-    char prefix[32];
-    size_t size = strlen(container->name);
-    CHECK(size + 1 < sizeof(prefix));
-    memcpy(prefix, container->name, size);
-    prefix[size] = '|';
-    return find(slice_make(prefix, size + 1), name);
+    char full[64];
+    size_t size = container->name_size;
+    if (name.size >= sizeof(full) - size) {
+        return NULL;
+    }
+    memcpy(full, container->name, size);
+    full[size] = '|';
+    memcpy(full + size + 1, name.data, name.size);
+    return find(slice_make(full, size + 1 + name.size), true);
 }
 
 const struct command *

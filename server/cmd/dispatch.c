@@ -166,10 +166,21 @@ data_db(const struct request *request)
 bool
 dispatch_find_keys(struct request *request)
 {
+    const struct command *command = request->command;
+    struct keyspace *keyspace = request->server->keyspace;
     request->db = data_db(request);
-    request->keys = request->own_keys = NULL;
+    request->keys = NULL;
     request->key_count = 0;
-    if (request->command->keys.first == 0) {
+    if (command->keys.first == 0) {
+        return true;
+    }
+    if (command->keys.first == command->keys.last && request->key_room != NULL) {
+        size_t index = (size_t)command->keys.first;
+        if (index < request->argc) {
+            *request->key_room = keyspace_key(keyspace, request->db, request->argv[index]);
+            request->keys = request->key_room;
+            request->key_count = 1;
+        }
         return true;
     }
     size_t few[DISPATCH_FEW_KEYS];
@@ -180,16 +191,15 @@ dispatch_find_keys(struct request *request)
             return false;
         }
     }
-    size_t count = command_key_indices(request->command, request->argc, indices);
+    size_t count = command_key_indices(command, request->argc, indices);
     struct key *keys = arena_calloc(request->arena, count, sizeof(*keys));
     if (keys == NULL) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        keys[i] =
-            keyspace_key(request->server->keyspace, request->db, request->argv[indices[i]]);
+        keys[i] = keyspace_key(keyspace, request->db, request->argv[indices[i]]);
     }
-    request->keys = request->own_keys = keys;
+    request->keys = keys;
     request->key_count = count;
     return true;
 }
@@ -272,13 +282,11 @@ dispatch_prepare(struct request *request)
 static bool
 have_keys(struct request *request)
 {
-    if (request->keys == NULL) {
+    uint32_t db = data_db(request);
+    if (request->keys == NULL || request->keys[0].db != db) {
         return dispatch_find_keys(request);
     }
-    request->db = data_db(request);
-    for (size_t i = 0; i < request->key_count; i++) {
-        request->own_keys[i].db = request->db;
-    }
+    request->db = db;
     return true;
 }
 

@@ -7,24 +7,54 @@
 
 enum { REPLY_ERROR_SIZE_MAX = 8 * 1024 };
 
-/* <type> followed by a number and CRLF, in one append. */
+enum { REPLY_HEADER_SIZE_MAX = 24 };
+
+/* The digits of <value>, CRLF; returns what is behind. */
+static char *
+write_number(char *at, uint64_t value)
+{
+    char digits[20];
+    size_t first = sizeof(digits);
+    do {
+        digits[--first] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    memcpy(at, digits + first, sizeof(digits) - first);
+    at += sizeof(digits) - first;
+    memcpy(at, "\r\n", 2);
+    return at + 2;
+}
+
+/* <type> followed by a number and CRLF, at <at>; returns what is behind. */
+static inline char *
+write_header(char *at, char type, int64_t value)
+{
+    *at = type;
+    if (value >= 1000 || value < 0) {
+        at[1] = '-';
+        return value < 0 ? write_number(at + 2, ~(uint64_t)value + 1)
+                         : write_number(at + 1, (uint64_t)value);
+    }
+    /* Nearly all there are: at most three digits. The leading ones are written over. */
+    unsigned small = (unsigned)value;
+    unsigned hundreds = small / 100;
+    unsigned tens = small / 10 % 10;
+    at[1] = (char)('0' + hundreds);
+    at += 1 + (small >= 100);
+    at[0] = (char)('0' + tens);
+    at += small >= 10;
+    at[0] = (char)('0' + small % 10);
+    memcpy(at + 1, "\r\n", 2);
+    return at + 3;
+}
+
 static void
 append_header(struct reply *reply, char type, int64_t value)
 {
-    char line[24];
-    size_t at = sizeof(line);
-    line[--at] = '\n';
-    line[--at] = '\r';
-    uint64_t rest = value < 0 ? ~(uint64_t)value + 1 : (uint64_t)value;
-    do {
-        line[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest != 0);
-    if (value < 0) {
-        line[--at] = '-';
+    char *room = buffer_reserve(reply->out, REPLY_HEADER_SIZE_MAX);
+    if (room != NULL) {
+        buffer_commit(reply->out, (size_t)(write_header(room, type, value) - room));
     }
-    line[--at] = type;
-    buffer_append(reply->out, line + at, sizeof(line) - at);
 }
 
 void
@@ -50,14 +80,14 @@ reply_integer(struct reply *reply, int64_t value)
 void
 reply_bulk(struct reply *reply, struct slice bytes)
 {
-    append_header(reply, '$', (int64_t)bytes.size);
-    char *room = buffer_reserve(reply->out, bytes.size + 2);
+    char *room = buffer_reserve(reply->out, REPLY_HEADER_SIZE_MAX + bytes.size + 2);
     if (room != NULL) {
+        char *at = write_header(room, '$', (int64_t)bytes.size);
         if (bytes.size > 0) {
-            memcpy(room, bytes.data, bytes.size);
+            memcpy(at, bytes.data, bytes.size);
         }
-        memcpy(room + bytes.size, "\r\n", 2);
-        buffer_commit(reply->out, bytes.size + 2);
+        memcpy(at + bytes.size, "\r\n", 2);
+        buffer_commit(reply->out, (size_t)(at - room) + bytes.size + 2);
     }
 }
 

@@ -6,7 +6,7 @@
  * throwing a batch away.
  *
  * Thread:   the worker's.
- * Borrowed: items point into the input and the request's arena.
+ * Borrowed: items point into the input, the batch and the request's arena.
  */
 #ifndef SERVER_NET_BATCH_H
 #define SERVER_NET_BATCH_H
@@ -14,21 +14,23 @@
 #include "proto/resp.h"
 #include "server/cmd/request.h"
 
-enum { BATCH_COUNT_MAX = 16 };
+enum { BATCH_COUNT_MAX = 16, BATCH_ARGUMENT_COUNT = 128 };
 
 struct batch_item {
     size_t size; /* bytes of input */
     size_t argc; /* 0: empty, to be skipped */
     const struct slice *argv;
     const struct command *command; /* from dispatch_prepare(); NULL: not prepared */
-    struct key *keys;
+    const struct key *keys;
     size_t key_count;
+    struct key key; /* where a row has one key, it is put here */
 };
 
 struct batch {
-    struct batch_item items[BATCH_COUNT_MAX];
     size_t count;
     enum resp_result end; /* why it ends here; READY: because it is full */
+    struct batch_item items[BATCH_COUNT_MAX];
+    struct slice arguments[BATCH_ARGUMENT_COUNT]; /* of the items; the arena has the rest */
 };
 
 /*
@@ -42,6 +44,6 @@ void batch_parse(struct batch *batch, struct resp_request *parser, char *data, s
 void batch_prefetch(struct batch *batch, struct request *request);
 
 /* Make <request> the one of <item>, with what was found out ahead. */
-void batch_load(const struct batch_item *item, struct request *request);
+void batch_load(struct batch_item *item, struct request *request);
 
 #endif

@@ -52,6 +52,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ready_whole) {
         CHECK(a.argc == b.argc && a.position == b.position);
     }
+    struct slice argv[16];
+    size_t argc = 0;
+    const struct resp_limits limits = {1000, 100000, (size & 1) == 0};
+    size_t taken = resp_request_take((const char *)data, size, &limits, 16, argv, &argc);
+    if (taken > 0) {
+        CHECK(ready_whole && a.argc == argc && a.position == taken);
+        for (size_t i = 0; i < argc; i++) {
+            CHECK(argv[i].data == (const char *)data + a.spans[i].offset);
+            CHECK(argv[i].size == a.spans[i].size);
+        }
+    }
     resp_request_fini(&a);
     resp_request_fini(&b);
     free(whole);
