@@ -37,7 +37,6 @@ keyspace_new(const struct keyspace_options *options)
         shard_init(&keyspace->shards[i]);
         keyspace->shards[i].random = options->hash_seed + i;
     }
-    CHECK(pthread_mutex_init(&keyspace->detached_lock, NULL) == 0);
     hash_seed(options->hash_seed);
     atomic_store(&keyspace->charge.step, CHARGE_STEP);
     atomic_store(&keyspace->clock_s, (uint32_t)(options->now_ms / 1000));
@@ -70,7 +69,6 @@ keyspace_free(struct keyspace *keyspace)
     CHECK(atomic_load(&keyspace->detached_size) == 0);
     for (uint32_t i = 0; i < keyspace->shard_count; i++)
         shard_fini(&keyspace->shards[i]);
-    CHECK(pthread_mutex_destroy(&keyspace->detached_lock) == 0);
     memory_free(keyspace->databases);
     memory_free(keyspace->shards);
     memory_free(keyspace);
@@ -104,9 +102,9 @@ free_garbage(struct keyspace *keyspace, struct entry_list garbage)
     while ((entry = entry_list_pop(&garbage)) != NULL) {
         if (entry_is_large(entry)) {
             atomic_fetch_add(&keyspace->detached_size, entry_memory(entry));
-            CHECK(pthread_mutex_lock(&keyspace->detached_lock) == 0);
+            lock_take(&keyspace->detached_lock);
             entry_list_push(&keyspace->large, entry);
-            CHECK(pthread_mutex_unlock(&keyspace->detached_lock) == 0);
+            lock_give(&keyspace->detached_lock);
         } else {
             entry_free(entry);
         }
@@ -191,7 +189,7 @@ void
 keyspace_lock(struct keyspace *keyspace, const struct key *keys, size_t count)
 {
     if (count == 1) {
-        keyspace_lock_shard(keyspace, keys[0].shard);
+        shard_lock(&keyspace->shards[keys[0].shard]);
         return;
     }
     struct shard_set set;
@@ -756,10 +754,10 @@ keyspace_flush_locked(struct keyspace *keyspace, uint32_t db)
         }
     }
     atomic_fetch_add(&keyspace->detached_size, size);
-    CHECK(pthread_mutex_lock(&keyspace->detached_lock) == 0);
+    lock_take(&keyspace->detached_lock);
     *last = keyspace->detached;
     keyspace->detached = list;
-    CHECK(pthread_mutex_unlock(&keyspace->detached_lock) == 0);
+    lock_give(&keyspace->detached_lock);
     call_remove_hook(keyspace, db, NULL);
 }
 
@@ -795,12 +793,12 @@ bool
 keyspace_free_some(struct keyspace *keyspace, size_t count)
 {
     for (;;) {
-        CHECK(pthread_mutex_lock(&keyspace->detached_lock) == 0);
+        lock_take(&keyspace->detached_lock);
         struct entry *entry = entry_list_pop(&keyspace->large);
         struct detached *detached = entry == NULL ? keyspace->detached : NULL;
         if (detached != NULL)
             keyspace->detached = detached->next;
-        CHECK(pthread_mutex_unlock(&keyspace->detached_lock) == 0);
+        lock_give(&keyspace->detached_lock);
         if (entry == NULL && detached == NULL)
             return false;
 
@@ -818,7 +816,7 @@ keyspace_free_some(struct keyspace *keyspace, size_t count)
         }
         atomic_fetch_sub(&keyspace->detached_size, freed);
 
-        CHECK(pthread_mutex_lock(&keyspace->detached_lock) == 0);
+        lock_take(&keyspace->detached_lock);
         while ((entry = entry_list_pop(&back)) != NULL)
             entry_list_push(&keyspace->large, entry);
         if (more && detached != NULL) {
@@ -826,7 +824,7 @@ keyspace_free_some(struct keyspace *keyspace, size_t count)
             keyspace->detached = detached;
         }
         bool remains = keyspace->large.first != NULL || keyspace->detached != NULL;
-        CHECK(pthread_mutex_unlock(&keyspace->detached_lock) == 0);
+        lock_give(&keyspace->detached_lock);
         if (count == 0 || !remains)
             return remains;
     }

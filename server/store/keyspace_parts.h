@@ -43,7 +43,7 @@ struct keyspace {
     atomic_uint_least32_t clock_s; /* the latest keyspace_expire_some() saw */
     atomic_size_t expire_cursor;   /* where the next one goes on: database x shards + shard */
 
-    pthread_mutex_t detached_lock;
+    struct lock detached_lock;
     struct detached *detached;   /* [detached lock] flushed tables */
     struct entry_list large;     /* [detached lock] dead entries that are large to free */
     atomic_size_t detached_size; /* bytes in both */

@@ -8,14 +8,14 @@
 
 #include "server/store/counter.h"
 #include "server/store/entry.h"
+#include "server/store/lock.h"
 #include "server/store/memory.h"
 #include "server/store/watch.h"
 
-#include <pthread.h>
 #include <stdalign.h>
 
 struct shard {
-    alignas(MEMORY_LINE) pthread_mutex_t lock;
+    alignas(MEMORY_LINE) struct lock lock;
     struct entry_list garbage; /* [shard lock] freed after the unlock */
     uint32_t revision;         /* [shard lock] the last one given out */
     uint32_t clock_s;          /* [shard lock] the last seen, for entries written */
@@ -31,10 +31,27 @@ void shard_init(struct shard *shard);
 void shard_fini(struct shard *shard); /* nothing watched, no garbage */
 
 /* Spins briefly, then parks. */
-void shard_lock(struct shard *shard);
-bool shard_try_lock(struct shard *shard); /* false: somebody else holds it */
+static inline void
+shard_lock(struct shard *shard)
+{
+    lock_take(&shard->lock);
+}
+
+/* False: somebody else holds it. */
+static inline bool
+shard_try_lock(struct shard *shard)
+{
+    return lock_try(&shard->lock);
+}
 
 /* The list is the caller's to free, best after the last unlock. */
-struct entry_list shard_unlock(struct shard *shard);
+static inline struct entry_list
+shard_unlock(struct shard *shard)
+{
+    struct entry_list garbage = shard->garbage;
+    shard->garbage.first = NULL;
+    lock_give(&shard->lock);
+    return garbage;
+}
 
 #endif
