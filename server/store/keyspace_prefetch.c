@@ -1,17 +1,9 @@
 #include "server/store/keyspace_parts.h"
 
-enum { CACHE_LINE = 64 };
-
-static void
-prefetch_entry(const struct partition *partition, const struct key *key)
-{
-    struct table_probe probe;
-    void **slot = table_probe_first(&partition->table, key->hash, &probe);
-    if (slot != NULL) {
-        __builtin_prefetch(*slot);
-        __builtin_prefetch((const char *)*slot + CACHE_LINE);
-    }
-}
+enum {
+    LINE = 64,
+    ENTRY_SIZE_MAX = 16 * LINE, /* what is longer is found out by the processor itself */
+};
 
 static void
 prefetch_bucket(const struct partition *partition, const struct key *key)
@@ -20,6 +12,21 @@ prefetch_bucket(const struct partition *partition, const struct key *key)
         __builtin_prefetch(
             table_home(&partition->table, table_home_index(&partition->table, key->hash)));
     }
+}
+
+/* Of an entry only its address is known as yet: as much as entries here usually take. */
+static void
+prefetch_entry(const struct partition *partition, const struct key *key)
+{
+    struct table_probe probe;
+    void **slot = table_probe_first(&partition->table, key->hash, &probe);
+    if (slot == NULL)
+        return;
+    size_t size = partition->typical_size;
+    size = size < ENTRY_SIZE_MAX ? size : ENTRY_SIZE_MAX;
+    const char *entry = *slot;
+    for (size_t at = 0; at < size + LINE; at += LINE) /* it starts anywhere in its first line */
+        __builtin_prefetch(entry + at);
 }
 
 void
@@ -31,10 +38,10 @@ keyspace_prefetch(struct keyspace *keyspace, const struct key *keys, size_t coun
         for (size_t i = 0; i < count; i++) {
             const struct key *key = &keys[i];
             struct partition *partition = keyspace_partition(keyspace, key->db, key->shard);
-            pthread_mutex_t *lock = &keyspace->shards[key->shard].lock;
-            if (partition != NULL && pthread_mutex_trylock(lock) == 0) {
+            struct lock *lock = &keyspace->shards[key->shard].lock;
+            if (partition != NULL && lock_try(lock)) {
                 passes[pass](partition, key);
-                (void)pthread_mutex_unlock(lock);
+                lock_give(lock);
             }
         }
     }

@@ -6,6 +6,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+enum { TYPICAL_SHARE_LOG2 = 4 }; /* a new entry's share in the average is a sixteenth */
+
 uint64_t
 partition_hash(struct slice name, uint64_t seed)
 {
@@ -119,6 +121,10 @@ count(struct partition *partition, const struct entry_share *before,
         count_record(partition, after, 1);
     }
     if (after->size != before->size) {
+        if (after->size != 0) /* the shift is of a difference of either sign */
+            partition->typical_size +=
+                (size_t)(((int64_t)after->size - (int64_t)partition->typical_size) >>
+                         TYPICAL_SHARE_LOG2);
         counter_add(&partition->entries_size, after->size - before->size);
         update_memory(partition);
     }

@@ -31,6 +31,7 @@ struct partition {
     struct counter memory_size;  /* of everything here */
     struct charge *charge;       /* [const] where it is summed up */
     uint64_t charged;            /* what the sum was told */
+    size_t typical_size;         /* of an entry written lately, about: a moving average */
     struct census census;
     struct detached *spare; /* [owned] so that a flush needs no memory */
 };
