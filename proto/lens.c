@@ -175,11 +175,16 @@ static bool
 walk_text(struct walk *walk, struct slice *ret_text)
 {
     struct run *run = &walk->run;
+    struct slice text;
     run->frame = NULL;
-    if (tree_full_size(walk->root) > run->text_max) {
+    if (!tree_full_text(walk->root, run->arena, &text)) {
+        return run_no_memory(run);
+    }
+    if (text.size > run->text_max) {
         return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
     }
-    return tree_full_text(walk->root, run->arena, ret_text) || run_no_memory(run);
+    *ret_text = text;
+    return true;
 }
 
 /* --- views and rebasing ------------------------------------------------------------------- */

@@ -3,12 +3,17 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-enum { ARENA_BLOCK_SIZE = 16 * 1024, ARENA_LARGE_MIN = ARENA_BLOCK_SIZE / 4 };
+enum {
+    ARENA_BLOCK_MIN = 16 * 1024,
+    ARENA_BLOCK_MAX = 256 * 1024, /* blocks grow up to here, and larger ones are not kept */
+};
+
+_Static_assert(ARENA_ALIGN % alignof(max_align_t) == 0, "aligned for any type");
 
 struct arena_block {
     struct arena_block *next;
-    size_t used;
-    alignas(max_align_t) char data[];
+    size_t size;
+    alignas(ARENA_ALIGN) char data[];
 };
 
 void
@@ -31,59 +36,81 @@ void
 arena_fini(struct arena *arena)
 {
     free_chain(arena->blocks);
-    free_chain(arena->large);
     *arena = (struct arena){0};
+}
+
+/* Allocate from the newest block on, as far as the limit allows. */
+static void
+begin_block(struct arena *arena)
+{
+    struct arena_block *block = arena->blocks;
+    size_t size = block->size;
+    if (arena->used_max != 0 && size > arena->used_max - arena->used) {
+        size = arena->used_max - arena->used;
+    }
+    arena->at = block->data;
+    arena->end = block->data + size;
 }
 
 void
 arena_clear(struct arena *arena)
 {
-    free_chain(arena->large);
-    arena->large = NULL;
+    struct arena_block *block = arena->blocks;
+    if (block == NULL) {
+        return;
+    }
+    if (block->next != NULL || block->size > ARENA_BLOCK_MAX) {
+        struct arena_block *kept = block;
+        while (kept != NULL && kept->size > ARENA_BLOCK_MAX) {
+            kept = kept->next;
+        }
+        while (block != NULL) {
+            struct arena_block *next = block->next;
+            if (block != kept) {
+                free(block);
+            }
+            block = next;
+        }
+        arena->blocks = kept;
+        arena->at = arena->end = NULL;
+        if (kept == NULL) {
+            arena->used = 0;
+            return;
+        }
+        kept->next = NULL;
+    }
     arena->used = 0;
-    if (arena->blocks != NULL) {
-        free_chain(arena->blocks->next);
-        arena->blocks->next = NULL;
-        arena->blocks->used = 0;
-    }
-}
-
-static struct arena_block *
-block_new(size_t size, struct arena_block **chain)
-{
-    struct arena_block *block = malloc(sizeof(*block) + size);
-    if (block != NULL) {
-        block->next = *chain;
-        block->used = 0;
-        *chain = block;
-    }
-    return block;
+    begin_block(arena);
 }
 
 void *
-arena_alloc(struct arena *arena, size_t size)
+arena_alloc_more(struct arena *arena, size_t size)
 {
-    const size_t align = alignof(max_align_t);
     if (size > SIZE_MAX / 2) {
         return NULL;
     }
-    size = size == 0 ? align : (size + align - 1) / align * align;
-    if (arena->used_max != 0 &&
-        (arena->used > arena->used_max || size > arena->used_max - arena->used)) {
-        return NULL;
+    size = size == 0 ? ARENA_ALIGN : (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    if (size > (size_t)(arena->end - arena->at)) {
+        struct arena_block *last = arena->blocks;
+        size_t used = arena->used + (last == NULL ? 0 : (size_t)(arena->at - last->data));
+        if (arena->used_max != 0 && size > arena->used_max - used) {
+            return NULL;
+        }
+        size_t block_size = last == NULL ? ARENA_BLOCK_MIN : last->size * 2;
+        block_size = block_size > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX : block_size;
+        block_size = block_size < size ? size : block_size;
+        struct arena_block *block = malloc(sizeof(*block) + block_size);
+        if (block == NULL) {
+            return NULL;
+        }
+        block->next = last;
+        block->size = block_size;
+        arena->blocks = block;
+        arena->used = used;
+        begin_block(arena);
     }
-    struct arena_block *block = arena->blocks;
-    if (size >= ARENA_LARGE_MIN) {
-        block = block_new(size, &arena->large);
-    } else if (block == NULL || ARENA_BLOCK_SIZE - block->used < size) {
-        block = block_new(ARENA_BLOCK_SIZE, &arena->blocks);
-    }
-    if (block == NULL) {
-        return NULL;
-    }
-    void *memory = block->data + block->used;
-    block->used += size;
-    arena->used += size;
+    void *memory = arena->at;
+    arena->at += size;
     return memory;
 }
 

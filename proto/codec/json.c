@@ -698,12 +698,34 @@ encoded_unit(struct slice text, size_t index, char out[6], size_t *ret_taken)
     return size;
 }
 
+/* Bytes from <index> on that stand for themselves inside a string. */
+static size_t
+plain_size(struct slice text, size_t index)
+{
+    const char *start = text.data + index;
+    const char *end = text.data + text.size;
+    const char *at = start;
+    for (;;) {
+        at = scan_string(at, end);
+        if (at == end || (uint8_t)*at < 0x80 ||
+            ((uint8_t)at[0] == 0xED && end - at >= 3 && (uint8_t)at[1] >= 0xA0)) {
+            return (size_t)(at - start);
+        }
+        at++;
+    }
+}
+
 void
 json_encode(struct buffer *buffer, struct slice text)
 {
     buffer_append_char(buffer, '"');
     for (size_t i = 0, taken; i < text.size; i += taken) {
         char unit[6];
+        taken = plain_size(text, i);
+        if (taken > 0) {
+            buffer_append(buffer, text.data + i, taken);
+            continue;
+        }
         size_t size = encoded_unit(text, i, unit, &taken);
         buffer_append(buffer, unit, size);
     }
@@ -713,11 +735,9 @@ json_encode(struct buffer *buffer, struct slice text)
 bool
 json_encode_arena(struct arena *arena, struct slice text, struct slice *ret_raw)
 {
-    size_t plain = 0; /* bytes at the start that are written as they are */
-    if (text.size > 0) {
-        plain = (size_t)(scan_string(text.data, text.data + text.size) - text.data);
-    }
-    size_t size = 2 + plain;
+    size_t size = 2;
+    size_t plain = text.size == 0 ? 0 : plain_size(text, 0);
+    size += plain;
     for (size_t i = plain, taken; i < text.size; i += taken) {
         char unit[6];
         size += encoded_unit(text, i, unit, &taken);
@@ -726,11 +746,12 @@ json_encode_arena(struct arena *arena, struct slice text, struct slice *ret_raw)
     if (raw == NULL) {
         return false;
     }
-    raw[0] = '"';
+    size_t at = 0;
+    raw[at++] = '"';
     if (plain > 0) {
-        memcpy(raw + 1, text.data, plain);
+        memcpy(raw + at, text.data, plain);
+        at += plain;
     }
-    size_t at = 1 + plain;
     for (size_t i = plain, taken; i < text.size; i += taken) {
         char unit[6];
         size_t unit_size = encoded_unit(text, i, unit, &taken);

@@ -1,14 +1,44 @@
 #include "proto/codec/tree.h"
 
+#include "proto/base/check.h"
+
 #include <stdio.h>
 
 /* Nodes allocated at once for a container: twice these at first, then growing. */
 enum { TREE_CHUNK_MIN = 1, TREE_CHUNK_ROOT = 8, TREE_CHUNK_MAX = 32 };
 
+enum { TREE_TEXT_ROOM = 256 }; /* that a text may have grown by before its size is counted */
+
 static struct tree_node *
 node_new(struct arena *arena)
 {
     return arena_calloc(arena, 1, sizeof(struct tree_node));
+}
+
+/* One of 64 bits for a name: few of a document share one. */
+static inline uint64_t
+name_bit(const char *name, size_t size)
+{
+    unsigned mix = (unsigned)size;
+    if (size > 0) {
+        mix += (unsigned)(uint8_t)name[0] * 5 + (unsigned)(uint8_t)name[size - 1] * 11 +
+               (unsigned)(uint8_t)name[size / 2] * 23;
+    }
+    return UINT64_C(1) << (mix & 63);
+}
+
+/* Note the name of <node>, a member of the object with <box>; an escaped one may be any. */
+static inline void
+note_name(struct tree_box *box, const struct tree_node *node)
+{
+    uint64_t bit = node->escaped
+                       ? UINT64_MAX
+                       : name_bit(node->head + node->lead_size + 1, (size_t)node->key_size - 2);
+    box->twice |= box->once & bit;
+    box->once |= bit;
+    if (node->escaped) {
+        box->twice = UINT64_MAX;
+    }
 }
 
 /*
@@ -29,6 +59,7 @@ fill(const struct codec *codec, bool framed, struct tree_node *node, struct code
         return false;
     }
     struct tree_node **link = &box->first;
+    box->once = box->twice = 0;
     while (framed ? codec->walk_next(walk, &item) : json_walk_next(walk, &item)) {
         if (chunk == NULL || chunk_used == chunk_size) {
             chunk_size = chunk_size < TREE_CHUNK_MAX ? chunk_size * 2 : chunk_size;
@@ -54,6 +85,9 @@ fill(const struct codec *codec, bool framed, struct tree_node *node, struct code
         child->edited = false;
         child->listed = last != NULL;
         child->prev = last;
+        if (!framed && walk->object) {
+            note_name(box, child);
+        }
         *link = child;
         link = &child->next;
         last = child;
@@ -229,13 +263,19 @@ framed_find(const struct tree_node *object, struct slice name, struct tree_node 
 unsigned
 tree_find(const struct tree_node *object, struct slice name, struct tree_node **ret_first)
 {
-    unsigned count = 0;
     if (__builtin_expect(codec_is_framed(object->box->codec), 0)) {
         return framed_find(object, name, ret_first);
     }
+    const struct tree_box *box = object->box;
+    const uint64_t bit = name_bit(name.data, name.size);
+    if ((box->once & bit) == 0) {
+        return 0;
+    }
+    const bool is_single = (box->twice & bit) == 0;
     const size_t key_size = name.size + 2;
     const char first = name.size > 0 ? name.data[0] : '"';
-    for (struct tree_node *node = object->box->first; node != NULL; node = node->next) {
+    unsigned count = 0;
+    for (struct tree_node *node = box->first; node != NULL; node = node->next) {
         const char *key = node->head + node->lead_size;
         if (!node->escaped) {
             if (node->key_size != key_size || key[1] != first ||
@@ -249,6 +289,9 @@ tree_find(const struct tree_node *object, struct slice name, struct tree_node **
             break;
         }
         *ret_first = node;
+        if (is_single) {
+            break;
+        }
     }
     return count;
 }
@@ -327,39 +370,50 @@ tree_insert(struct tree_node *container, struct tree_node *after, struct tree_no
     }
     box->count++;
     box->changed = true;
+    if (node->key_size > 0 && !codec_is_framed(box->codec)) {
+        note_name(box, node);
+    }
     tree_touch(container);
     return true;
 }
 
 bool
-tree_set_key(struct tree_node *node, struct slice raw, struct arena *arena)
+tree_set_key(struct tree_node *node, struct slice raw, bool has_colon, struct arena *arena)
 {
     size_t colon_size = node->head_size - node->lead_size - node->key_size;
     size_t size = node->lead_size + raw.size + colon_size;
     if (size > UINT32_MAX) {
         return false;
     }
-    char *head = arena_alloc(arena, size);
-    if (head == NULL) {
-        return false;
+    if (has_colon && node->lead_size == 0 && colon_size <= 1) {
+        node->head = raw.data; /* its colon, or none in a framed codec */
+    } else {
+        char *head = arena_alloc(arena, size);
+        if (head == NULL) {
+            return false;
+        }
+        if (node->lead_size > 0) {
+            memcpy(head, node->head, node->lead_size);
+        }
+        if (raw.size > 0) {
+            memcpy(head + node->lead_size, raw.data, raw.size);
+        }
+        if (colon_size > 0) {
+            memcpy(head + node->lead_size + raw.size,
+                   node->head + node->lead_size + node->key_size, colon_size);
+        }
+        node->head = head;
     }
-    if (node->lead_size > 0) {
-        memcpy(head, node->head, node->lead_size);
-    }
-    if (raw.size > 0) {
-        memcpy(head + node->lead_size, raw.data, raw.size);
-    }
-    if (colon_size > 0) {
-        memcpy(head + node->lead_size + raw.size, node->head + node->lead_size + node->key_size,
-               colon_size);
-    }
-    node->head = head;
     node->head_size = (uint32_t)size;
     node->key_size = (uint32_t)raw.size;
     node->listed = false;
     node->escaped = raw.size > 0 && memchr(raw.data, '\\', raw.size) != NULL;
     if (node->parent != NULL) {
-        node->parent->box->changed = true;
+        struct tree_box *box = node->parent->box;
+        box->changed = true;
+        if (!codec_is_framed(box->codec)) {
+            note_name(box, node);
+        }
         tree_touch(node->parent);
     }
     return true;
@@ -431,19 +485,46 @@ tree_replace(struct tree_node *node, struct tree_node *by)
 
 /* --- text ------------------------------------------------------------------------------ */
 
-/* Text on its way out: what lies in one piece where it comes from goes out in one piece. */
+/*
+ * Text on its way out: what lies in one piece where it comes from goes out in one piece.
+ * Without room for one, <out> turns NULL.
+ */
 struct outlet {
     char *out;
+    char *end;
     const char *from; /* the piece at hand: not copied yet */
     const char *to;
 };
 
 static inline void
+copy_short(char *to, const char *from, size_t size)
+{
+    if (size > 32) {
+        memcpy(to, from, size);
+    } else if (size >= 16) {
+        memcpy(to, from, 16);
+        memmove(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memmove(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memmove(to + size - 4, from + size - 4, 4);
+    } else {
+        for (size_t i = 0; i < size; i++) {
+            to[i] = from[i];
+        }
+    }
+}
+
+static inline void
 outlet_flush(struct outlet *outlet)
 {
     size_t size = (size_t)(outlet->to - outlet->from);
-    if (size > 0) {
-        memcpy(outlet->out, outlet->from, size);
+    if (size > (size_t)(outlet->end - outlet->out)) {
+        outlet->out = outlet->end = NULL;
+    } else if (size > 0) {
+        copy_short(outlet->out, outlet->from, size);
         outlet->out += size;
     }
 }
@@ -451,10 +532,10 @@ outlet_flush(struct outlet *outlet)
 static inline void
 outlet_put(struct outlet *outlet, const char *data, size_t size)
 {
-    if (size == 0) {
-        return;
-    }
     if (data != outlet->to) {
+        if (size == 0) {
+            return;
+        }
         outlet_flush(outlet);
         outlet->from = data;
     }
@@ -531,43 +612,69 @@ static size_t __attribute__((noinline)) framed_put(const struct tree_node *top, 
     }
 }
 
-/* The value of <top>, along children, siblings and parents; behind what was written. */
-static char *
-value_put(const struct tree_node *top, char *out)
+/* Likewise where there is room for it. */
+static void
+framed_flush(const struct tree_node *top, struct outlet *outlet)
 {
-    if (is_framed(top)) {
-        return out + framed_put(top, out);
+    outlet_flush(outlet);
+    size_t size = framed_put(top, NULL);
+    if (size > (size_t)(outlet->end - outlet->out)) {
+        outlet->out = outlet->end = NULL;
+    } else {
+        outlet->out += framed_put(top, outlet->out);
     }
-    struct outlet outlet = {.out = out};
+    outlet->from = outlet->to;
+}
+
+/* The value of <top>, along children, siblings and parents. */
+static void
+value_put(const struct tree_node *top, struct outlet *outlet)
+{
     const struct tree_node *node = top;
+    if (is_framed(top)) {
+        framed_flush(top, outlet);
+        return;
+    }
     for (;;) {
         if (node->edited) {
-            outlet_put(&outlet, node->type == KIND_OBJECT ? "{" : "[", 1);
+            outlet_put(outlet, node->type == KIND_OBJECT ? "{" : "[", 1);
             if (node->box->first != NULL) {
                 node = node->box->first;
-                outlet_put(&outlet, node->head, node->head_size);
+                outlet_put(outlet, node->head, node->head_size);
                 continue;
             }
-            outlet_put(&outlet, node->box->inner.data, node->box->inner.size);
-            outlet_put(&outlet, node->type == KIND_OBJECT ? "}" : "]", 1);
+            outlet_put(outlet, node->box->inner.data, node->box->inner.size);
+            outlet_put(outlet, node->type == KIND_OBJECT ? "}" : "]", 1);
         } else {
-            outlet_put(&outlet, node->value, node->value_size);
+            outlet_put(outlet, node->value, node->value_size);
         }
         while (node != top) {
-            outlet_put(&outlet, node->tail, node->tail_size);
+            outlet_put(outlet, node->tail, node->tail_size);
             if (node->next != NULL) {
                 node = node->next;
-                outlet_next(&outlet, node);
+                outlet_next(outlet, node);
                 break;
             }
             node = node->parent;
-            outlet_put(&outlet, node->type == KIND_OBJECT ? "}" : "]", 1);
+            outlet_put(outlet, node->type == KIND_OBJECT ? "}" : "]", 1);
         }
         if (node == top) {
-            outlet_flush(&outlet);
-            return outlet.out;
+            return;
         }
     }
+}
+
+/* Behind what was written from <out> on, NULL without room. */
+static char *
+full_put(const struct tree_node *node, char *out, size_t room)
+{
+    struct outlet outlet = {.out = out, .end = out + room, .from = "", .to = ""};
+    outlet.to = outlet.from;
+    outlet_put(&outlet, node->head, node->head_size);
+    value_put(node, &outlet);
+    outlet_put(&outlet, node->tail, node->tail_size);
+    outlet_flush(&outlet);
+    return outlet.out;
 }
 
 static size_t
@@ -616,7 +723,9 @@ tree_text(struct tree_node *node, struct arena *arena, struct slice *ret_text)
     if (text == NULL) {
         return false;
     }
-    value_put(node, text);
+    struct outlet outlet = {.out = text, .end = text + size, .from = text, .to = text};
+    value_put(node, &outlet);
+    outlet_flush(&outlet);
     *ret_text = slice_make(text, size);
     return true;
 }
@@ -630,18 +739,21 @@ tree_full_size(const struct tree_node *node)
 bool
 tree_full_text(struct tree_node *node, struct arena *arena, struct slice *ret_text)
 {
-    size_t size = tree_full_size(node);
-    char *text = arena_alloc(arena, size);
-    if (text == NULL) {
-        return false;
+    size_t parsed = (size_t)node->head_size + node->value_size + node->tail_size;
+    size_t room = parsed + parsed / 8 + TREE_TEXT_ROOM;
+    char *text = arena_alloc(arena, room);
+    char *end = text == NULL ? NULL : full_put(node, text, room);
+    if (end != NULL) {
+        arena_shrink(arena, text, (size_t)(end - text));
+    } else {
+        room = tree_full_size(node);
+        text = arena_alloc(arena, room);
+        if (text == NULL) {
+            return false;
+        }
+        end = full_put(node, text, room);
+        CHECK(end == text + room);
     }
-    if (node->head_size > 0) {
-        memcpy(text, node->head, node->head_size);
-    }
-    char *end = value_put(node, text + node->head_size);
-    if (node->tail_size > 0) {
-        memcpy(end, node->tail, node->tail_size);
-    }
-    *ret_text = slice_make(text, size);
+    *ret_text = slice_make(text, (size_t)(end - text));
     return true;
 }

@@ -50,6 +50,8 @@ struct tree_box {
     size_t count;
     struct slice inner; /* white space while there are no children */
     bool changed;       /* children came, went, or got other names */
+    uint64_t once;  /* JSON: a bit for every name that is, or was, there (tree.c: name_bit) */
+    uint64_t twice; /* and for those that share their bit with another */
 };
 
 /*
@@ -108,8 +110,12 @@ void tree_remove(struct tree_node *node);
 bool tree_insert(struct tree_node *container, struct tree_node *after, struct tree_node *node,
                  struct arena *arena);
 
-/* Give a member the key <raw>, whatever stands around it staying. */
-bool tree_set_key(struct tree_node *node, struct slice raw, struct arena *arena);
+/*
+ * Give a member the key <raw>, whatever stands around it staying. With
+ * <has_colon> the codec's colon follows <raw> where that lies, and need not be copied.
+ */
+bool tree_set_key(struct tree_node *node, struct slice raw, bool has_colon,
+                  struct arena *arena);
 
 /* Let <lead> (white space) stand before a child. */
 bool tree_set_lead(struct tree_node *node, struct slice lead, struct arena *arena);
@@ -129,7 +135,8 @@ void tree_touch(struct tree_node *container);
 /* The raw text of the value as it is now. */
 bool tree_text(struct tree_node *node, struct arena *arena, struct slice *ret_text);
 
-/* The text of the node with head and tail. */
+/* The text of the node with head and tail, written in one pass where it is not much larger than
+ * what it was parsed from. */
 bool tree_full_text(struct tree_node *node, struct arena *arena, struct slice *ret_text);
 
 /* Bytes that tree_full_text() will take; O(edited nodes). */

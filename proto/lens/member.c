@@ -44,7 +44,7 @@ op_rename(struct run *run, const struct plan_op *op, bool up, struct tree_node *
         *out = tree_key(place.member);
     }
     run_note(run, op, "renamed");
-    return run_set_key(run, place.member, raw);
+    return run_set_key(run, place.member, raw, name);
 }
 
 /*
@@ -129,7 +129,7 @@ put(struct run *run, const struct plan_op *op, struct tree_node *object, struct 
     if (node == NULL && value != NULL) {
         hole.where = HOLE_END;
         text = "default";
-        if ((node = segment_new(run, name->raw, *value)) == NULL) {
+        if ((node = segment_new(run, name, *value)) == NULL) {
             return false;
         }
     }

@@ -111,8 +111,8 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
         }
     }
     for (size_t i = 0; i < levels; i++) {
-        struct slice key = to->names[from->count + i].raw;
-        if (!held && (frames[i] = segment_new(run, key, run->codec->empty_object)) == NULL) {
+        const struct plan_name *name = &to->names[from->count + i];
+        if (!held && (frames[i] = segment_new(run, name, run->codec->empty_object)) == NULL) {
             return false;
         }
     }
@@ -229,8 +229,8 @@ parents_create(struct run *run, const struct plan_path *path, const struct place
         hole = carried->frame_hole;
     }
     for (size_t i = 0; i < count; i++) {
-        struct slice key = path->names[place->reached + i].raw;
-        struct tree_node *node = held ? segment_read(run, &carried->frames, key) : NULL;
+        const struct plan_name *name = &path->names[place->reached + i];
+        struct tree_node *node = held ? segment_read(run, &carried->frames, name->raw) : NULL;
         if (run->no_memory) {
             return false;
         }
@@ -241,7 +241,7 @@ parents_create(struct run *run, const struct plan_path *path, const struct place
         }
         if (node == NULL || !kind_has_names(node->type) || node->box->count > 0) {
             held = false;
-            node = segment_new(run, key, run->codec->empty_object);
+            node = segment_new(run, name, run->codec->empty_object);
             if (node == NULL || !run_open(run, node)) {
                 return false;
             }
@@ -321,7 +321,7 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     }
     bool held = carried.key.size > 0 && key_is_valid(run, carried.key, last_name(to)->text);
     struct slice new_key = held ? carried.key : last_name(to)->raw;
-    if (!slice_equal(new_key, key) && !run_set_key(run, member, new_key)) {
+    if (!slice_equal(new_key, key) && !run_set_key(run, member, new_key, last_name(to))) {
         return false;
     }
     if (carried.has_lead && !tree_set_lead(member, carried.lead, run->arena)) {

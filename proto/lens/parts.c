@@ -148,8 +148,9 @@ split_fresh(struct run *run, const struct plan_op *op, struct slice whole, struc
     for (size_t i = 0; i < op->part_count; i++) {
         struct slice part = rest;
         const char *cut =
-            i + 1 == op->part_count || rest.size == 0
-                ? NULL
+            i + 1 == op->part_count || rest.size == 0 ? NULL
+            : op->separator.size == 1
+                ? memchr(rest.data, op->separator.data[0], rest.size)
                 : memmem(rest.data, rest.size, op->separator.data, op->separator.size);
         if (cut != NULL) {
             part.size = (size_t)(cut - rest.data);
@@ -248,7 +249,7 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     for (size_t i = 0; i < op->part_count; i++) {
         run_hold(run, tuple[i].size);
     }
-    if (!run_set_key(run, whole, anchor_key)) {
+    if (!run_set_key(run, whole, anchor_key, &op->parts[anchor])) {
         return false;
     }
     run_set_value(run, whole, tuple[anchor]);
@@ -273,7 +274,7 @@ spread(struct run *run, const struct plan_op *op, struct tree_node *object, stru
         if (tuple[i].data == NULL) {
             continue;
         }
-        if (node == NULL && (node = segment_new(run, op->parts[i].raw, tuple[i])) == NULL) {
+        if (node == NULL && (node = segment_new(run, &op->parts[i], tuple[i])) == NULL) {
             return false;
         }
         run_set_value(run, node, tuple[i]);
@@ -486,7 +487,7 @@ gather(struct run *run, const struct plan_op *op, struct tree_node *object, stru
     if (held.key.size > 0 && key_is_valid(run, held.key, name->text)) {
         whole_key = held.key;
     }
-    if (!run_set_key(run, nodes[anchor], whole_key)) {
+    if (!run_set_key(run, nodes[anchor], whole_key, name)) {
         return false;
     }
     run_set_value(run, nodes[anchor], whole);

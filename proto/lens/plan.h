@@ -25,7 +25,7 @@ enum {
  * step runs: "raw" below.
  */
 
-/* A member name: as text, and as a key. */
+/* A member name: as text, and as a key, with the codec's colon right behind it. */
 struct plan_name {
     struct slice text;
     struct slice raw;

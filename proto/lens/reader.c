@@ -182,10 +182,19 @@ static bool
 name_make(struct reader *reader, struct slice text, struct plan_name *ret_name)
 {
     struct slice raw;
-    if (!reader->codec->key_encode(reader->arena, text, &raw)) {
+    struct slice colon = reader->codec->colon;
+    char *member;
+    if (!reader->codec->key_encode(reader->arena, text, &raw) ||
+        (member = arena_alloc(reader->arena, raw.size + colon.size)) == NULL) {
         return reader_no_memory(reader);
     }
-    *ret_name = (struct plan_name){.text = text, .raw = raw};
+    if (raw.size > 0) {
+        memcpy(member, raw.data, raw.size);
+    }
+    if (colon.size > 0) {
+        memcpy(member + raw.size, colon.data, colon.size);
+    }
+    *ret_name = (struct plan_name){.text = text, .raw = slice_make(member, raw.size)};
     return true;
 }
 

@@ -144,9 +144,11 @@ run_depth(struct run *run, const struct tree_node *parent, size_t levels,
 }
 
 bool
-run_set_key(struct run *run, struct tree_node *node, struct slice raw)
+run_set_key(struct run *run, struct tree_node *node, struct slice raw,
+            const struct plan_name *name)
 {
-    return tree_set_key(node, raw, run->arena) || run_no_memory(run);
+    return tree_set_key(node, raw, raw.data == name->raw.data, run->arena) ||
+           run_no_memory(run);
 }
 
 bool
@@ -413,10 +415,16 @@ segment_head(struct run *run, struct tree_node *node, const char *lead, struct s
 }
 
 struct tree_node *
-segment_new(struct run *run, struct slice key, struct slice value)
+segment_new(struct run *run, const struct plan_name *name, struct slice value)
 {
     struct tree_node *node = run_value(run, value);
-    return node != NULL && segment_head(run, node, "", key, run->codec->colon) ? node : NULL;
+    if (node != NULL) {
+        node->head = name->raw.data;
+        node->key_size = (uint32_t)name->raw.size;
+        node->head_size = (uint32_t)(name->raw.size + run->codec->colon.size);
+        node->escaped = memchr(name->raw.data, '\\', name->raw.size) != NULL;
+    }
+    return node;
 }
 
 struct tree_node *

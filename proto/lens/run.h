@@ -123,7 +123,8 @@ bool segment_write(struct run *run, struct writer *writer, struct tree_node *nod
 struct tree_node *segment_read(struct run *run, struct cursor *cursor, struct slice key);
 
 /* A new member with compact text. NULL without memory, noted. */
-struct tree_node *segment_new(struct run *run, struct slice key, struct slice value);
+struct tree_node *segment_new(struct run *run, const struct plan_name *name,
+                              struct slice value);
 
 /* Is <raw> a key that spells <name>? */
 bool key_is_valid(const struct run *run, struct slice raw, struct slice name);
@@ -134,8 +135,9 @@ bool space_is_valid(const struct run *run, struct slice text);
 /* Is <raw> one value, without white space around it, no deeper than documents may be? */
 bool value_is_valid(struct run *run, struct slice raw);
 
-/* Give <node> the key <raw>, without memory noted. */
-bool run_set_key(struct run *run, struct tree_node *node, struct slice raw);
+/* Give <node> the key <raw>, a spelling of <name>, without memory noted. */
+bool run_set_key(struct run *run, struct tree_node *node, struct slice raw,
+                 const struct plan_name *name);
 bool run_insert(struct run *run, struct tree_node *container, struct tree_node *after,
                 struct tree_node *node);
 bool run_open(struct run *run, struct tree_node *node);
