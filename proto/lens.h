@@ -189,7 +189,7 @@ struct lens_note {
     unsigned from;
     unsigned to;
     const char *op;    /* static */
-    struct slice path; /* of the op, in the schema */
+    struct slice path; /* of the member, elements by their place; dies with the call */
     const char *text;  /* e.g. "restored from the complement", "default", "converted"; static */
 };
 

@@ -67,10 +67,13 @@ void
 run_note(struct run *run, const struct plan_op *op, const char *text)
 {
     if (run->on_note != NULL) {
+        char path[LENS_PATH_SIZE] = "";
+        frame_put(path, run->frame);
+        path_put(path, op->path.text, false);
         struct lens_note note = {.from = run->from,
                                  .to = run->to,
                                  .op = op->name,
-                                 .path = op->path.text,
+                                 .path = slice_from_string(path),
                                  .text = text};
         run->on_note(run->context, &note);
     }

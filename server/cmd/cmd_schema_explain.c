@@ -111,34 +111,65 @@ parse_as(struct request *request, struct spoken *spoken)
     return true;
 }
 
+/* A copy of the record of <key>, so that nothing is locked while it is translated. */
+enum found { FOUND, FOUND_NOTHING, FOUND_OTHER_TYPE, FOUND_NO_MEMORY };
+
+static enum found
+copy_record(struct request *request, const struct key *key,
+            const struct registry_schema *schema, struct lens_record *ret_record)
+{
+    struct keyspace *keyspace = request->server->keyspace;
+    enum found found = FOUND_NOTHING;
+    keyspace_lock(keyspace, key, 1);
+    const struct entry *entry = keyspace_peek_locked(keyspace, key, request->now_ms);
+    if (entry != NULL && entry_type(entry) != ENTRY_STRING) {
+        found = FOUND_OTHER_TYPE;
+    } else if (entry != NULL) {
+        struct value value;
+        entry_value(entry, &value);
+        *ret_record = value_record(schema, &value);
+        found =
+            arena_copy(request->arena, ret_record->body, &ret_record->body) &&
+                    arena_copy(request->arena, ret_record->complement, &ret_record->complement)
+                ? FOUND
+                : FOUND_NO_MEMORY;
+    }
+    keyspace_unlock(keyspace, key, 1);
+    return found;
+}
+
 void
 cmd_schema_explain(struct request *request)
 {
-    const struct key *key = &request->keys[0];
+    const struct key key =
+        keyspace_key(request->server->keyspace, request->db, request->argv[2]);
     struct spoken spoken = {
-        .schema = registry_match(request->registry, key->db, key->name),
+        .schema = registry_match(request->registry, key.db, key.name),
     };
     if (spoken.schema == NULL) {
         reply_error(request->reply, "NOSCHEMA no schema has this key");
         return;
     }
-    if (request->argc == 3 && !value_speak(request, key, &spoken)) {
+    if (request->argc == 3 && !value_speak(request, &key, &spoken)) {
         value_reply_failure(request);
         return;
     }
     if (!parse_as(request, &spoken)) {
         return;
     }
-    const struct entry *entry =
-        keyspace_peek_locked(request->server->keyspace, key, request->now_ms);
-    if (entry == NULL) {
-        reply_null(request->reply);
-    } else if (entry_type(entry) != ENTRY_STRING) {
-        reply_wrong_type(request->reply);
-    } else {
-        struct value value;
-        entry_value(entry, &value);
-        struct lens_record record = value_record(spoken.schema, &value);
+    struct lens_record record;
+    switch (copy_record(request, &key, spoken.schema, &record)) {
+    case FOUND:
         explain(request, &spoken, &record);
+        break;
+    case FOUND_NOTHING:
+        reply_null(request->reply);
+        break;
+    case FOUND_OTHER_TYPE:
+        reply_wrong_type(request->reply);
+        break;
+    case FOUND_NO_MEMORY:
+        reply_out_of_memory(request->reply);
+        break;
     }
 }
