@@ -68,7 +68,7 @@ run_note(struct run *run, const struct plan_op *op, const char *text)
 {
     if (run->on_note != NULL) {
         char path[LENS_PATH_SIZE] = "";
-        frame_put(path, run->frame);
+        frame_put(run->codec, path, run->frame);
         path_put(path, op->path.text, false);
         struct lens_note note = {.from = run->from,
                                  .to = run->to,

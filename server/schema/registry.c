@@ -100,6 +100,17 @@ draft_remove_schema(struct draft *draft, size_t index)
     draft->schema_count--;
 }
 
+size_t
+draft_find(const struct draft *draft, struct slice name)
+{
+    size_t i = 0;
+    while (i < draft->schema_count &&
+           !slice_equal(lens_schema_name(draft->schemas[i].shared->lens), name)) {
+        i++;
+    }
+    return i;
+}
+
 static bool
 copy_release(struct draft *draft, const struct registry *registry,
              const struct release *release)
@@ -133,6 +144,9 @@ draft_from_registry(struct draft *draft, const struct registry *registry)
         const struct registry_schema *schema = &registry->schemas[i];
         ok = draft_add_schema(draft, schema->id, schema->base_version,
                               shared_lens_ref(registry->shared[i]), usage_ref(schema->usage));
+        if (ok) {
+            draft->schemas[draft->schema_count - 1].rollout = schema->rollout;
+        }
     }
     for (size_t i = 0; ok && i < registry->release_count; i++) {
         ok = copy_release(draft, registry, &registry->releases[i]);
@@ -156,6 +170,27 @@ static int
 compare_releases(const void *a, const void *b)
 {
     return slice_compare(((const struct release *)a)->name, ((const struct release *)b)->name);
+}
+
+static bool
+copy_rollout(struct arena *arena, const struct registry_rollout *rollout,
+             struct registry_rollout *ret_rollout)
+{
+    struct registry_withdrawal *copies =
+        arena_calloc(arena, rollout->withdrawal_count + 1, sizeof(*copies));
+    if (copies == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < rollout->withdrawal_count; i++) {
+        copies[i] = rollout->withdrawals[i];
+        if (!arena_copy(arena, copies[i].by, &copies[i].by) ||
+            !arena_copy(arena, copies[i].evidence, &copies[i].evidence)) {
+            return false;
+        }
+    }
+    *ret_rollout = *rollout;
+    ret_rollout->withdrawals = copies;
+    return true;
 }
 
 static bool
@@ -183,6 +218,9 @@ add_schemas(struct registry *registry, const struct draft *draft)
                                                         .lens = order[i]->shared->lens,
                                                         .usage = usage_ref(order[i]->usage)};
         registry->schema_count = i + 1;
+        if (!copy_rollout(arena, &order[i]->rollout, &registry->schemas[i].rollout)) {
+            return false;
+        }
         size_t at = i; /* few and nearly sorted: by insertion */
         while (at > 0 && registry->schemas[registry->by_id[at - 1]].id > order[i]->id) {
             registry->by_id[at] = registry->by_id[at - 1];

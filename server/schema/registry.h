@@ -18,6 +18,29 @@ struct usage;
 struct registry;        /* one epoch */
 struct registry_holder; /* the current epoch and its file */
 
+/* A version that nobody speaks any more. Its records can still be read as other versions. */
+struct registry_withdrawal {
+    unsigned version;
+    bool is_forced;
+    int64_t at_ms;
+    struct slice by;       /* who asked for it */
+    struct slice evidence; /* what was in the way, where it was forced */
+};
+
+/* What is wanted of the records of a schema: server/schema/backfill.h does it. */
+struct registry_backfill {
+    enum { REGISTRY_BACKFILL_NONE, REGISTRY_BACKFILL_RUNNING, REGISTRY_BACKFILL_PAUSED } state;
+    unsigned version; /* to be theirs; 0: the base version, and nothing remembered */
+    uint64_t rate;    /* records a second at most; 0: no limit */
+};
+
+/* Where the rollout of a schema stands; survives a restart. */
+struct registry_rollout {
+    struct registry_backfill backfill;
+    const struct registry_withdrawal *withdrawals;
+    size_t withdrawal_count;
+};
+
 /* One schema of an epoch. <index> is dense within the epoch; <id> is never reused. */
 struct registry_schema {
     uint32_t id;
@@ -25,6 +48,7 @@ struct registry_schema {
     uint32_t base_version; /* the default version at the first SCHEMA PUT */
     const struct lens_schema *lens;
     struct usage *usage; /* server/schema/usage.h; outlives the epoch where referenced */
+    struct registry_rollout rollout;
 };
 
 /*
@@ -46,6 +70,10 @@ const struct registry_schema *registry_schema_by_name(const struct registry *reg
                                                       struct slice name);
 const struct registry_schema *registry_schema_by_id(const struct registry *registry,
                                                     uint32_t id);
+
+/* NULL: the version is not withdrawn. */
+const struct registry_withdrawal *registry_withdrawal(const struct registry_schema *schema,
+                                                      unsigned version);
 
 /* The schema whose pattern matches best (the longest wins); NULL: the key is plain. */
 const struct registry_schema *registry_match(const struct registry *registry, uint32_t db,
@@ -93,6 +121,29 @@ typedef bool registry_may_delete(void *context, const struct registry_schema *sc
 bool registry_delete(struct registry_holder *holder, struct slice name,
                      registry_may_delete *may_delete, void *context,
                      const struct registry **ret_old, struct buffer *ret_error);
+
+/* Ask for a backfill of a schema, another one, or none any more. */
+bool registry_set_backfill(struct registry_holder *holder, struct slice name,
+                           const struct registry_backfill *backfill,
+                           const struct registry **ret_old, struct buffer *ret_error);
+
+/* The backfill of schema <id> to <version> is done: nothing is wanted any more, if it still was
+ * that. */
+bool registry_end_backfill(struct registry_holder *holder, uint32_t id, unsigned version,
+                           const struct registry **ret_old, struct buffer *ret_error);
+
+/*
+ * Withdraw a version: not the default version, and not one that is withdrawn already. Readmit:
+ * the contrary.
+ */
+bool registry_withdraw(struct registry_holder *holder, struct slice name,
+                       const struct registry_withdrawal *withdrawal,
+                       const struct registry **ret_old, struct buffer *ret_error);
+bool registry_readmit(struct registry_holder *holder, struct slice name, unsigned version,
+                      const struct registry **ret_old, struct buffer *ret_error);
+
+/* The number of the current epoch; any thread. */
+uint64_t registry_holder_epoch(const struct registry_holder *holder);
 
 /* Replaces the release whole. <names>[i] is spoken as <versions>[i]. */
 bool registry_release_set(struct registry_holder *holder, struct slice name,

@@ -92,15 +92,38 @@ check_patterns(const struct registry *registry, const struct lens_schema *lens,
     return ret_error->size == 0;
 }
 
-static size_t
-draft_find(const struct draft *draft, struct slice name)
+static bool
+is_withdrawn(const struct registry_rollout *rollout, unsigned version)
 {
-    size_t i = 0;
-    while (i < draft->schema_count &&
-           !slice_equal(lens_schema_name(draft->schemas[i].shared->lens), name)) {
-        i++;
+    for (size_t i = 0; i < rollout->withdrawal_count; i++) {
+        if (rollout->withdrawals[i].version == version) {
+            return true;
+        }
     }
-    return i;
+    return false;
+}
+
+/* Give <schema> what of <rollout> is about versions that it has: by FORCE it may have fewer. */
+static bool
+fit_rollout(struct draft *draft, const struct registry_rollout *rollout,
+            struct draft_schema *schema)
+{
+    unsigned count = lens_schema_version_count(schema->shared->lens);
+    struct registry_withdrawal *kept =
+        arena_calloc(&draft->arena, rollout->withdrawal_count + 1, sizeof(*kept));
+    if (kept == NULL) {
+        return false;
+    }
+    schema->rollout = (struct registry_rollout){.withdrawals = kept};
+    if (rollout->backfill.version <= count) {
+        schema->rollout.backfill = rollout->backfill;
+    }
+    for (size_t i = 0; i < rollout->withdrawal_count; i++) {
+        if (rollout->withdrawals[i].version <= count) {
+            kept[schema->rollout.withdrawal_count++] = rollout->withdrawals[i];
+        }
+    }
+    return true;
 }
 
 /* Put <lens> into the draft, as a new schema or in place of what it may follow. Takes <lens>.
@@ -113,7 +136,16 @@ put_draft(struct draft *draft, struct lens_schema *lens, bool force, struct buff
     uint32_t id = draft->next_id;
     uint32_t base_version = lens_schema_default_version(lens);
     struct usage *usage = NULL;
+    struct registry_rollout rollout = {0};
     struct lens_problem problem = {0};
+    if (!is_new && is_withdrawn(&draft->schemas[index].rollout, base_version)) {
+        buffer_printf(ret_error,
+                      "SCHEMA at /default_version: version %u is retired; SCHEMA RETIRE name "
+                      "version UNDO brings it back",
+                      base_version);
+        lens_schema_free(lens);
+        return false;
+    }
     if (!is_new && !force &&
         !lens_schema_may_follow(draft->schemas[index].shared->lens, lens, &problem)) {
         lens_schema_free(lens);
@@ -134,10 +166,15 @@ put_draft(struct draft *draft, struct lens_schema *lens, bool force, struct buff
         id = draft->schemas[index].id;
         base_version = draft->schemas[index].base_version;
         usage = usage_ref(draft->schemas[index].usage);
+        rollout = draft->schemas[index].rollout;
         draft_remove_schema(draft, index);
     }
-    return draft_add_schema(draft, id, base_version, shared, usage) ? true
-                                                                    : out_of_memory(ret_error);
+    if (!draft_add_schema(draft, id, base_version, shared, usage)) {
+        return out_of_memory(ret_error);
+    }
+    return fit_rollout(draft, &rollout, &draft->schemas[draft->schema_count - 1])
+               ? true
+               : out_of_memory(ret_error);
 }
 
 /* Compile and check what can be checked without the registry. */
@@ -318,6 +355,12 @@ fill_release(struct draft *draft, struct draft_release *release,
             buffer_append_string(ret_error, "NOVERSION schema ");
             buffer_append_slice(ret_error, names[i]);
             buffer_printf(ret_error, " has no version %u", versions[i]);
+            return false;
+        }
+        if (registry_withdrawal(schema, versions[i]) != NULL) {
+            buffer_append_string(ret_error, "NOVERSION schema ");
+            buffer_append_slice(ret_error, names[i]);
+            buffer_printf(ret_error, " has retired its version %u", versions[i]);
             return false;
         }
         for (size_t k = 0; k < release->count; k++) {

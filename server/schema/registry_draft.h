@@ -27,6 +27,7 @@ struct draft_schema {
     uint32_t base_version;
     struct shared_lens *shared; /* [owned] one reference */
     struct usage *usage;        /* [owned] one reference */
+    struct registry_rollout rollout;
 };
 
 struct draft_pair {
@@ -60,7 +61,9 @@ bool draft_add_schema(struct draft *draft, uint32_t id, uint32_t base_version,
                       struct shared_lens *shared, struct usage *usage);
 void draft_remove_schema(struct draft *draft, size_t index);
 
-/* Copy an epoch, with room for one schema and one release more. */
+size_t draft_find(const struct draft *draft, struct slice name); /* its schema_count: none */
+
+/* Copy an epoch, which must stay as long, with room for one schema and one release more. */
 bool draft_from_registry(struct draft *draft, const struct registry *registry);
 
 /* The epoch of a draft, which stays the caller's; NULL without memory. */

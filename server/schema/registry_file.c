@@ -2,13 +2,16 @@
  * The registry file, integers little-endian:
  *
  *   "SEGUEREG"  8 bytes
- *   format      u32, 1
+ *   format      u32, 2; 1 has no rollouts
  *   size        u64, of the payload
  *   checksum    u64, XXH3 of everything before it and of the payload
  *   payload     epoch u64, next id u32
  *               schemas u32, each: id u32, base version u32, document (u32 size, bytes)
  *               releases u32, each: name (u32 size, bytes), pairs u32, each: id u32, version
- * u32
+ *               u32
+ *               rollouts u32, each: schema id u32, backfill: state u32, version u32, rate u64;
+ *               withdrawals u32, each: version u32, forced u32, time u64, by (u32 size, bytes),
+ *               evidence (u32 size, bytes)
  *
  * Nothing may follow. Any change of any byte is seen by one of the four header fields.
  */
@@ -25,7 +28,8 @@
 #include <xxhash.h>
 
 enum {
-    FORMAT = 1,
+    FORMAT = 2,
+    FORMAT_OLDEST = 1,
     HEADER_SIZE = 28,
     CHECKSUM_AT = 20,
     FILE_SIZE_MAX = 1024 * 1024 * 1024,
@@ -67,6 +71,25 @@ store_number(char *at, uint64_t value)
     }
 }
 
+static void
+append_rollout(struct buffer *file, const struct draft_schema *schema)
+{
+    const struct registry_rollout *rollout = &schema->rollout;
+    append_number(file, schema->id, 4);
+    append_number(file, rollout->backfill.state, 4);
+    append_number(file, rollout->backfill.version, 4);
+    append_number(file, rollout->backfill.rate, 8);
+    append_number(file, rollout->withdrawal_count, 4);
+    for (size_t i = 0; i < rollout->withdrawal_count; i++) {
+        const struct registry_withdrawal *withdrawal = &rollout->withdrawals[i];
+        append_number(file, withdrawal->version, 4);
+        append_number(file, withdrawal->is_forced, 4);
+        append_number(file, (uint64_t)withdrawal->at_ms, 8);
+        append_bytes(file, withdrawal->by);
+        append_bytes(file, withdrawal->evidence);
+    }
+}
+
 bool
 registry_file_encode(const struct draft *draft, struct buffer *ret_file)
 {
@@ -92,6 +115,10 @@ registry_file_encode(const struct draft *draft, struct buffer *ret_file)
             append_number(ret_file, release->pairs[k].schema_id, 4);
             append_number(ret_file, release->pairs[k].version, 4);
         }
+    }
+    append_number(ret_file, draft->schema_count, 4);
+    for (size_t i = 0; i < draft->schema_count; i++) {
+        append_rollout(ret_file, &draft->schemas[i]);
     }
     if (ret_file->failed) {
         return false;
@@ -195,8 +222,81 @@ decode_release(struct reader *reader, struct draft *draft, struct buffer *ret_er
     return true;
 }
 
+static struct draft_schema *
+draft_by_id(const struct draft *draft, uint32_t id)
+{
+    for (size_t i = 0; i < draft->schema_count; i++) {
+        if (draft->schemas[i].id == id) {
+            return &draft->schemas[i];
+        }
+    }
+    return NULL;
+}
+
 static bool
-decode_payload(struct reader *reader, struct draft *draft, struct buffer *ret_error)
+decode_withdrawal(struct reader *reader, struct draft *draft,
+                  struct registry_withdrawal *ret_withdrawal)
+{
+    *ret_withdrawal = (struct registry_withdrawal){
+        .version = (unsigned)take_number(reader, 4),
+        .is_forced = take_number(reader, 4) != 0,
+        .at_ms = (int64_t)take_number(reader, 8),
+    };
+    struct slice by = take(reader, take_number(reader, 4));
+    struct slice evidence = take(reader, take_number(reader, 4));
+    return !reader->bad && ret_withdrawal->version > 0 &&
+           arena_copy(&draft->arena, by, &ret_withdrawal->by) &&
+           arena_copy(&draft->arena, evidence, &ret_withdrawal->evidence);
+}
+
+static bool
+decode_rollout(struct reader *reader, struct draft *draft)
+{
+    struct draft_schema *schema = draft_by_id(draft, (uint32_t)take_number(reader, 4));
+    uint64_t state = take_number(reader, 4);
+    uint64_t version = take_number(reader, 4);
+    uint64_t rate = take_number(reader, 8);
+    uint64_t count = take_number(reader, 4);
+    if (reader->bad || schema == NULL || state > REGISTRY_BACKFILL_PAUSED ||
+        version > lens_schema_version_count(schema->shared->lens) ||
+        count > lens_schema_version_count(schema->shared->lens)) {
+        return false;
+    }
+    struct registry_withdrawal *withdrawals =
+        arena_calloc(&draft->arena, (size_t)count + 1, sizeof(*withdrawals));
+    if (withdrawals == NULL) {
+        return false;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (!decode_withdrawal(reader, draft, &withdrawals[i])) {
+            return false;
+        }
+    }
+    schema->rollout.backfill.state = (unsigned)state;
+    schema->rollout.backfill.version = (unsigned)version;
+    schema->rollout.backfill.rate = rate;
+    schema->rollout.withdrawals = withdrawals;
+    schema->rollout.withdrawal_count = (size_t)count;
+    return true;
+}
+
+static bool
+decode_rollouts(struct reader *reader, struct draft *draft, struct buffer *ret_error)
+{
+    uint64_t count = take_number(reader, 4);
+    bool ok = !reader->bad && count <= draft->schema_count;
+    for (uint64_t i = 0; ok && i < count; i++) {
+        ok = decode_rollout(reader, draft);
+    }
+    if (!ok) {
+        buffer_append_string(ret_error, "its list of rollouts is inconsistent");
+    }
+    return ok;
+}
+
+static bool
+decode_payload(struct reader *reader, uint64_t format, struct draft *draft,
+               struct buffer *ret_error)
 {
     draft->epoch = take_number(reader, 8);
     draft->next_id = (uint32_t)take_number(reader, 4);
@@ -220,6 +320,9 @@ decode_payload(struct reader *reader, struct draft *draft, struct buffer *ret_er
             return false;
         }
     }
+    if (format > FORMAT_OLDEST && !decode_rollouts(reader, draft, ret_error)) {
+        return false;
+    }
     if (reader->bad || reader->rest.size != 0) {
         buffer_append_string(ret_error, "its payload has the wrong size");
         return false;
@@ -239,7 +342,7 @@ registry_file_decode(struct slice file, struct draft *draft, struct buffer *ret_
         buffer_printf(ret_error, "it has only %zu bytes, less than its header", file.size);
     } else if (memcmp(start.data, magic, 8) != 0) {
         buffer_append_string(ret_error, "it does not start as a registry file does");
-    } else if (format != FORMAT) {
+    } else if (format < FORMAT_OLDEST || format > FORMAT) {
         buffer_printf(ret_error,
                       "its format %llu is not known to this version (which knows %d)",
                       (unsigned long long)format, FORMAT);
@@ -250,7 +353,7 @@ registry_file_decode(struct slice file, struct draft *draft, struct buffer *ret_
         buffer_append_string(ret_error, "its checksum is wrong: it was damaged");
     } else if (!draft_init(draft, REGISTRY_SCHEMAS_MAX, REGISTRY_RELEASES_MAX)) {
         buffer_append_string(ret_error, "no memory");
-    } else if (decode_payload(&reader, draft, ret_error)) {
+    } else if (decode_payload(&reader, format, draft, ret_error)) {
         return true;
     } else {
         draft_fini(draft);

@@ -13,6 +13,7 @@ struct retired {
 
 struct registry_holder {
     _Atomic(struct registry *) current; /* [atomic] stored under <mutex> */
+    _Atomic uint64_t epoch;             /* [atomic] of <current> */
     pthread_mutex_t mutex;              /* serializes changes, held while the disk is busy */
     char *directory;                    /* [const] [owned] */
     pthread_mutex_t retired_mutex;
@@ -76,6 +77,7 @@ registry_open(const char *directory, struct buffer *ret_error)
     CHECK(pthread_mutex_init(&holder->retired_mutex, NULL) == 0);
     holder->directory = copy;
     atomic_init(&holder->current, registry);
+    atomic_init(&holder->epoch, registry_epoch(registry));
     return holder;
 }
 
@@ -99,6 +101,12 @@ const struct registry *
 registry_current(const struct registry_holder *holder)
 {
     return atomic_load_explicit(&holder->current, memory_order_acquire);
+}
+
+uint64_t
+registry_holder_epoch(const struct registry_holder *holder)
+{
+    return atomic_load(&holder->epoch);
 }
 
 struct registry *
@@ -180,6 +188,7 @@ registry_commit_locked(struct registry_holder *holder, struct draft *draft,
     holder->retired = retired;
     pthread_mutex_unlock(&holder->retired_mutex);
     atomic_store_explicit(&holder->current, next, memory_order_seq_cst);
+    atomic_store(&holder->epoch, registry_epoch(next));
     next = NULL;
     retired = NULL;
     ok = true;

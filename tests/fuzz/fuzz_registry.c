@@ -44,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *file = malloc(HEADER_SIZE + size);
     CHECK(file != NULL);
     memcpy(file, "SEGUEREG", 8);
-    put_number(file + 8, 1, 4);
+    put_number(file + 8, 1 + size % 4 / 2, 4);
     put_number(file + 12, size, 8);
     if (size > 0) {
         memcpy(file + HEADER_SIZE, data, size);
