@@ -141,7 +141,7 @@ demo: deps-test ## a rolling upgrade and a rollback of a small shop, beside redi
 	@$(MAKE) --no-print-directory all
 	tests/demo/run $(OUT)/segue-server
 
-bench: deps ## compare with redis-server, memcached and PEERS="name=path ...": BENCH_SCALE=small|full
+bench: deps ## compare with redis-server, memcached and PEERS="name=path ...": BENCH_SCALE=small|medium|full
 	@tests/install peers perf bench
 	@$(MAKE) --no-print-directory all $(OUT)/segue-translate-bench
 	bench/run --scale $(BENCH_SCALE) $(addprefix --peer ,$(PEERS))

@@ -12,6 +12,9 @@ import time
 from servers import Counted, Failed, Load, Server, load
 
 
+SCALING_CORES = 12 # eight for the server, the rest for the load
+
+
 class Context:
     """Who is compared, how much, where it is told."""
 
@@ -128,6 +131,38 @@ def cores(context):
     return out
 
 
+def scaling(context):
+    """Throughput of Segue to 8 workers: GET and SET, the load on cores of its own"""
+    if context.core_count < SCALING_CORES:
+        context.report.line(f"not run: it takes {SCALING_CORES} cores, this machine has "
+                            f"{context.core_count}")
+        return {}
+    scale, out = context.scale, {}
+    all_cores = sorted(os.sched_getaffinity(0))
+    counts = [1, 2, 4, 8]
+    load_cores = set(all_cores[8:])
+    servers = {count: Server(context.peers[0], cores=set(all_cores[:count]), threads=count)
+               for count in counts}
+    common = f"--keys {scale['keys']} --value-size 512 --ttl 36000"
+    for op in ("get", "set"):
+        taken = {count: [] for count in counts}
+        for turn in range(scale["rounds"] + 1): # the first one fills
+            for count, server in servers.items():
+                more = f"--seconds {scale['seconds']}" if turn > 0 else "--only-fill"
+                result = load(server, f"--workload {op} --pipeline 64 --connections {count * 16} "
+                                      f"--threads {len(load_cores)} {common} {more}", load_cores)
+                if turn > 0:
+                    taken[count].append(result["per_second"])
+                    context.report.progress(f"{op}, round {turn}/{scale['rounds']}, {count} "
+                                            f"workers: {taken[count][-1]:.0f}/s")
+        rates = {count: median(rounds) for count, rounds in taken.items()}
+        out[op.upper()] = {"rates": rates, "linear": rates[8] / (8 * rates[1])}
+        context.report.line(f"{op.upper():<4} " + ", ".join(
+            f"{count} workers {rate:.0f}/s ({rate / (count * rates[1]):.2f} of linear)"
+            for count, rate in rates.items()))
+    return out
+
+
 def settled(server):
     """Resident bytes once they have stopped to change."""
     before = -1
@@ -221,6 +256,10 @@ def idle(context):
     return out
 
 
+LONGEST = {"longest_lock_us": "segue_longest_lock_hold_us",
+           "longest_turn_us": "segue_longest_turn_us"}
+
+
 def growth(context):
     """p99.9 of GET in open loop at 30 % of capacity: quiet, and while keys grow, expire, are evicted"""
     scale, out = context.scale, {}
@@ -232,12 +271,13 @@ def growth(context):
         rate = context.load(server, f"{base} --seconds {scale['seconds']}")["per_second"] * 0.3
         probe = f"{base} --rate {rate:.0f}"
         server.stop()
-        quiet, busy, info, errors = [], [], {}, 0
+        quiet, busy, infos, errors = [], [], [], 0
         for turn in range(scale["growth_rounds"]):
             # Room for 60 % of the keys: the rest is evicted, or has expired by then.
             server = Server(peer, cores=context.server_core, options=[
                 "--maxmemory", str(int(keys * 0.6 * 200)), "--maxmemory-policy", "allkeys-lru"])
             context.load(server, base + " --only-fill --ttl 36000")
+            server.ask("CONFIG", "RESETSTAT")
             quiet.append(context.load(server, f"{probe} --seconds {min(10, seconds):.0f}")
                          ["latency"]["all"]["p99.9_us"])
             grow = Load(server, f"--workload set --keys {keys} --first-key 1000000 --value-size 100 "
@@ -247,14 +287,18 @@ def growth(context):
             result = context.load(server, f"{probe} --seconds {seconds:.0f}")
             busy.append(result["latency"]["all"]["p99.9_us"])
             errors += grow.result()["errors"]
-            info = server.info()
+            infos.append(server.info())
             server.stop()
-            context.report.progress(f"{peer.name}: round {turn + 1}/{scale['growth_rounds']}, "
-                                    f"p99.9 quiet {quiet[-1]:.0f} us, busy {busy[-1]:.0f} us")
+            counted = [f"{name} {infos[-1].get(field, '?')} us" for name, field in LONGEST.items()
+                       if peer.kind == "segue"]
+            context.report.progress(", ".join(
+                [f"{peer.name}: round {turn + 1}/{scale['growth_rounds']}, p99.9 quiet "
+                 f"{quiet[-1]:.0f} us, busy {busy[-1]:.0f} us", *counted]))
         out[peer.name] = {"rate": rate, "quiet": median(quiet), "busy": median(busy),
-                          "refused": errors,
-                          "longest_lock_us": info.get("segue_longest_lock_hold_us"),
-                          "longest_turn_us": info.get("segue_longest_turn_us")}
+                          "refused": errors}
+        for name, field in LONGEST.items():
+            values = [float(info[field]) for info in infos if field in info]
+            out[peer.name][name] = max(values) if values else None
         context.report.line(
             f"{peer.name:<11} at {rate:7.0f}/s: p99.9 quiet {median(quiet):7.0f} us, busy "
             f"{median(busy):7.0f} us; writes refused: {errors}")
@@ -328,5 +372,5 @@ def instructions(context):
     return out
 
 
-SECTIONS = {f.__name__: f for f in (requests, cores, memory, turnover, idle, growth, contention,
+SECTIONS = {f.__name__: f for f in (requests, cores, scaling, memory, turnover, idle, growth, contention,
                                     sessions, instructions)}

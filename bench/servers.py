@@ -131,16 +131,23 @@ class Server:
         """INFO of a server that speaks RESP, as a dictionary; empty from others."""
         if self.peer.kind == "memcached":
             return {}
+        lines = self.ask("INFO", "all").split("\r\n")
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def ask(self, *words):
+        """The reply (a line or a bulk string) to one request of a server that speaks RESP."""
+        out = f"*{len(words)}\r\n" + "".join(f"${len(w.encode())}\r\n{w}\r\n" for w in words)
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as conn:
-            conn.sendall(b"*2\r\n$4\r\nINFO\r\n$3\r\nall\r\n")
+            conn.sendall(out.encode())
             data = b""
             while b"\r\n" not in data:
                 data += conn.recv(65536)
-            size = int(data[1:data.index(b"\r\n")]) if data[:1] == b"$" else 0
-            while len(data) < size:
-                data += conn.recv(65536)
-        lines = data.decode(errors="replace").split("\r\n")
-        return dict(line.split(":", 1) for line in lines if ":" in line)
+            head, _, rest = data.partition(b"\r\n")
+            if head[:1] != b"$":
+                return head.decode()
+            while len(rest) < int(head[1:]) + 2:
+                rest += conn.recv(65536)
+        return rest[:-2].decode(errors="replace")
 
     def stop(self):
         if self in running:

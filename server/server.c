@@ -5,6 +5,7 @@
 #include "server/cmd/eviction.h"
 #include "server/cmd/slowlog.h"
 #include "server/core/log.h"
+#include "server/core/ticks.h"
 #include "server/core/version.h"
 #include "server/net/net.h"
 #include "server/schema/background.h"

@@ -392,9 +392,8 @@ append_segue(struct request *request, struct buffer *out)
     append_number(out, "segue_dry_runs", jobs.count);
     append_number(out, "segue_dry_run_records", jobs.seen);
     append_number(out, "segue_longest_lock_hold_us",
-                  statistics_longest_us(request->server, LONGEST_LOCK_HOLD));
-    append_number(out, "segue_longest_turn_us",
-                  statistics_longest_us(request->server, LONGEST_TURN));
+                  statistics_longest_hold_us(request->server));
+    append_number(out, "segue_longest_turn_us", statistics_longest_turn_us(request->server));
     append_number(out, "segue_protocol_errors", counter_of(request, COUNTER_PROTOCOL_ERRORS));
 }
 

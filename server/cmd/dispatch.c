@@ -212,19 +212,12 @@ begin(struct request *request)
         request->all_locked = true;
     } else if (request->key_count > 0) {
         keyspace_lock(request->server->keyspace, request->keys, request->key_count);
-    } else {
-        return;
     }
-    request->locked_ticks = ticks_now();
 }
 
 static void
 end(struct request *request)
 {
-    if (request->all_locked || request->key_count > 0) {
-        longest_note(&request->counters->longest, LONGEST_LOCK_HOLD,
-                     ticks_now() - request->locked_ticks);
-    }
     if (request->all_locked) {
         keyspace_unlock_all(request->server->keyspace);
         request->all_locked = false;

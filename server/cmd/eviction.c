@@ -10,7 +10,7 @@
 enum {
     EVICTION_GATE_MAX = 32,        /* keys evicted by one command ... */
     EVICTION_BYTES_PER_KEY = 4096, /* ... and one more for so many bytes it brings */
-    EVICTION_TICK_MAX = 1000,      /* keys evicted by one tick of the timer */
+    EVICTION_TICK_MAX = 64,        /* keys evicted by one call of the timer's */
     EVICTION_FREE_SLICE = 1000,    /* detached entries freed by one command */
     EVICTION_STEPS_LOG2 = 16,      /* how exact the sum of memory is: maxmemory / 65,536 ... */
     EVICTION_STEP_MAX = 64 * 1024, /* ... per shard, in bytes */

@@ -38,11 +38,10 @@ struct request {
     const struct slice *argv; /* argv[0] as sent; borrowed until the handler returns */
     const struct key *keys;   /* of the row's KEYS, in order of argv */
     size_t key_count;
-    uint64_t locked_ticks; /* for dispatch: when begin had its locks */
-    struct key *key_room;  /* for dispatch: where a single key may be put; NULL: nowhere */
-    uint32_t db;           /* keyspace database: the SELECTed one, or what it is mapped to */
-    int64_t now_ms;        /* fixed for the request, and for all of an EXEC */
-    struct arena *arena;   /* scratch, cleared after the reply */
+    struct key *key_room; /* for dispatch: where a single key may be put; NULL: nowhere */
+    uint32_t db;          /* keyspace database: the SELECTed one, or what it is mapped to */
+    int64_t now_ms;       /* fixed for the request, and for all of an EXEC */
+    struct arena *arena;  /* scratch, cleared after the reply */
     const struct registry *registry; /* fixed likewise */
     struct counters *counters;       /* the worker's */
     unsigned worker_index;

@@ -1,5 +1,7 @@
 #include "server/cmd/statistics.h"
 
+#include "server/core/ticks.h"
+
 enum {
     ROW_COUNT = 0
 #define CMD(...) +1
@@ -62,12 +64,18 @@ statistics_keyspace(const struct server *server, struct keyspace_stats *ret_stat
 }
 
 uint64_t
-statistics_longest_us(const struct server *server, enum longest_what what)
+statistics_longest_hold_us(const struct server *server)
+{
+    return ticks_to_us(keyspace_longest_hold(server->keyspace));
+}
+
+uint64_t
+statistics_longest_turn_us(const struct server *server)
 {
     uint64_t longest = 0;
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        uint64_t ticks = atomic_load_explicit(&server->counters[i].longest.ticks[what],
-                                              memory_order_relaxed);
+    for (unsigned i = 0; i <= server->worker_count; i++) {
+        uint64_t ticks =
+            atomic_load_explicit(&server->counters[i].longest_turn, memory_order_relaxed);
         longest = ticks > longest ? ticks : longest;
     }
     return ticks_to_us(longest);
@@ -76,11 +84,9 @@ statistics_longest_us(const struct server *server, enum longest_what what)
 void
 statistics_reset(struct server *server)
 {
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        for (int what = 0; what < LONGEST_COUNT; what++) {
-            atomic_store_explicit(&server->counters[i].longest.ticks[what], 0,
-                                  memory_order_relaxed);
-        }
+    keyspace_reset_longest_hold(server->keyspace);
+    for (unsigned i = 0; i <= server->worker_count; i++) {
+        atomic_store_explicit(&server->counters[i].longest_turn, 0, memory_order_relaxed);
     }
     for (int i = 0; i < COUNTER_COUNT; i++) {
         atomic_store_explicit(&counters_noted[i], sum_counter(server, (enum counter)i),

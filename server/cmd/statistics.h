@@ -22,6 +22,7 @@ uint64_t statistics_calls(const struct server *server, size_t index);
 void statistics_reset(struct server *server);
 
 /* The longest time, in microseconds, that any worker has noted since the last reset. */
-uint64_t statistics_longest_us(const struct server *server, enum longest_what what);
+uint64_t statistics_longest_hold_us(const struct server *server);
+uint64_t statistics_longest_turn_us(const struct server *server);
 
 #endif

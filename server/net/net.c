@@ -4,6 +4,7 @@
 #include "server/cmd/directory.h"
 #include "server/cmd/eviction.h"
 #include "server/core/log.h"
+#include "server/core/ticks.h"
 #include "server/core/words.h"
 #include "server/net/listener.h"
 #include "server/net/worker.h"
@@ -15,11 +16,11 @@
 
 enum {
     NET_LISTENERS_MAX = 64,
-    NET_GRACE_MS = 10 * 1000,   /* for clients to take their last replies */
-    NET_EXPIRE_EFFORT = 2000,   /* entries looked at in one slice of active expiry */
-    NET_EXPIRE_SLICES_MAX = 50, /* slices in one tick, while there is much to expire */
-    NET_FREE_SLICE = 10000,     /* entries of flushed tables freed in one slice */
-    NET_HURRY_MS = 1,           /* to the next tick while memory is over its limit */
+    NET_GRACE_MS = 10 * 1000, /* for clients to take their last replies */
+    NET_EXPIRE_EFFORT = 256,  /* entries looked at in one slice of active expiry */
+    NET_FREE_SLICE = 256,     /* entries of flushed tables freed in one slice */
+    NET_STINT_US = 250,       /* of such slices at one go ... */
+    NET_REST_MS = 1,          /* ... and the rest before the next, while there is more */
 };
 
 struct net {
@@ -202,6 +203,20 @@ request_resume(const struct parked *parked, struct slice reply)
 
 /* ---- periodic work ---- */
 
+/* A slice of what nobody waits for; false when nothing is left of it for now. */
+static bool
+tidy(struct server *server, int64_t now_ms)
+{
+    bool is_more = keyspace_expire_some(server->keyspace, now_ms, NET_EXPIRE_EFFORT) >=
+                   NET_EXPIRE_EFFORT / 4;
+    is_more |= keyspace_free_some(server->keyspace, NET_FREE_SLICE);
+    return eviction_tick(server, now_ms) || is_more;
+}
+
+/*
+ * In short stints with rests between them, however much there is: where this thread shares a
+ * processor with a worker, requests wait for it.
+ */
 static void
 on_timer(uv_timer_t *timer)
 {
@@ -209,19 +224,16 @@ on_timer(uv_timer_t *timer)
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    for (int slice = 0; slice < NET_EXPIRE_SLICES_MAX; slice++) {
-        if (keyspace_expire_some(net->server->keyspace, now_ms, NET_EXPIRE_EFFORT) <
-            NET_EXPIRE_EFFORT / 4) {
-            break;
-        }
-    }
-    for (int slice = 0; slice < NET_EXPIRE_SLICES_MAX; slice++) {
-        if (!keyspace_free_some(net->server->keyspace, NET_FREE_SLICE)) {
-            break;
-        }
-    }
-    if (eviction_tick(net->server, now_ms)) {
-        (void)uv_timer_start(timer, on_timer, NET_HURRY_MS, uv_timer_get_repeat(timer));
+    uint64_t start = ticks_own();
+    uint64_t taken;
+    bool is_more;
+    do {
+        is_more = tidy(net->server, now_ms);
+        taken = ticks_own() - start;
+    } while (is_more && ticks_to_us(taken) < NET_STINT_US);
+    counters_note_turn(&net->server->counters[net->server->worker_count], taken);
+    if (is_more) {
+        (void)uv_timer_start(timer, on_timer, NET_REST_MS, uv_timer_get_repeat(timer));
     }
 }
 
@@ -447,6 +459,7 @@ net_run(struct net *net)
     net->timer.data = net;
     uint64_t period_ms = 1000 / (uint64_t)config_number(net->server->config, CONFIG_HZ);
     (void)uv_timer_start(&net->timer, on_timer, period_ms, period_ms);
+    (void)ticks_watch();
     (void)uv_run(&net->loop.uv, UV_RUN_DEFAULT);
 
     for (unsigned i = 0; i < net->server->worker_count; i++) {

@@ -89,8 +89,7 @@ on_prepare(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
     if (worker->turn_ticks != 0) {
-        longest_note(&worker->counters->longest, LONGEST_TURN,
-                     ticks_now() - worker->turn_ticks);
+        counters_note_turn(worker->counters, ticks_own() - worker->turn_ticks);
         worker->turn_ticks = 0;
     }
 }
@@ -102,6 +101,7 @@ worker_main(void *argument)
     char role[16];
     (void)snprintf(role, sizeof(role), "worker %u", worker->index % 1000);
     log_set_role(role);
+    (void)ticks_watch();
     (void)uv_run(&worker->loop.uv, UV_RUN_DEFAULT);
     /* Stopped: let the close callbacks run before the loop goes. */
     loop_fini(&worker->loop);

@@ -10,6 +10,7 @@
 #include "proto/base/buffer.h"
 #include "proto/resp.h"
 #include "server/cmd/request.h"
+#include "server/core/ticks.h"
 #include "server/net/conn.h"
 #include "server/net/loop.h"
 
@@ -56,7 +57,7 @@ static inline void
 worker_begin_turn(struct worker *worker)
 {
     if (worker->turn_ticks == 0) {
-        worker->turn_ticks = ticks_now();
+        worker->turn_ticks = ticks_own();
     }
 }
 

@@ -1,7 +1,7 @@
 #include "server/schema/trial.h"
 
 #include "proto/base/arena.h"
-#include "server/core/longest.h"
+#include "server/core/ticks.h"
 
 #include <stdlib.h>
 

@@ -246,6 +246,11 @@ struct keyspace_stats {
 void keyspace_stats(struct keyspace *keyspace, struct keyspace_stats *ret_stats);
 void keyspace_reset_stats(struct keyspace *keyspace);
 
+/* The longest time that a shard was locked, in the holder's ticks_own(), since the last reset.
+ * Resetting takes no lock: a hold that ends meanwhile may stay noted, or be forgotten. */
+uint64_t keyspace_longest_hold(const struct keyspace *keyspace);
+void keyspace_reset_longest_hold(struct keyspace *keyspace);
+
 /*
  * Bytes in entries, values and tables that can be looked up, without the detached: one load.
  * Off by at most a step per shard and database. A new step counts at once; the parts' debts to

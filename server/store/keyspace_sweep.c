@@ -3,7 +3,7 @@
 #include "proto/base/check.h"
 
 enum {
-    HOLD = 64,              /* entries looked at in one hold of a lock */
+    HOLD = 32,              /* entries looked at in one hold of a lock */
     BUCKETS_PER_ENTRY = 10, /* a scan gives up after so many buckets per entry asked for */
     RANDOM_TRIES = 128,
 };
@@ -153,6 +153,24 @@ keyspace_reset_stats(struct keyspace *keyspace)
         counter_set(&shard->misses, 0);
         keyspace_unlock_shard(keyspace, i);
     }
+}
+
+uint64_t
+keyspace_longest_hold(const struct keyspace *keyspace)
+{
+    uint64_t longest = 0;
+    for (uint32_t i = 0; i < keyspace->shard_count; i++) {
+        uint64_t held = counter_get(&keyspace->shards[i].longest_hold);
+        longest = held > longest ? held : longest;
+    }
+    return longest;
+}
+
+void
+keyspace_reset_longest_hold(struct keyspace *keyspace)
+{
+    for (uint32_t i = 0; i < keyspace->shard_count; i++)
+        counter_set(&keyspace->shards[i].longest_hold, 0);
 }
 
 void

@@ -6,6 +6,7 @@
 #ifndef SERVER_STORE_SHARD_H
 #define SERVER_STORE_SHARD_H
 
+#include "server/core/ticks.h"
 #include "server/store/counter.h"
 #include "server/store/entry.h"
 #include "server/store/lock.h"
@@ -16,6 +17,7 @@
 
 struct shard {
     alignas(MEMORY_LINE) struct lock lock;
+    uint64_t locked_ticks;     /* [shard lock] ticks_own() when it was taken */
     struct entry_list garbage; /* [shard lock] freed after the unlock */
     uint32_t revision;         /* [shard lock] the last one given out */
     uint32_t clock_s;          /* [shard lock] the last seen, for entries written */
@@ -24,7 +26,8 @@ struct shard {
     struct counter misses;
     struct counter expired;
     struct counter evicted;
-    struct watch_table watches; /* [shard lock] */
+    struct counter longest_hold; /* in own ticks of the holder */
+    struct watch_table watches;  /* [shard lock] */
 };
 
 void shard_init(struct shard *shard);
@@ -35,13 +38,17 @@ static inline void
 shard_lock(struct shard *shard)
 {
     lock_take(&shard->lock);
+    shard->locked_ticks = ticks_own();
 }
 
 /* False: somebody else holds it. */
 static inline bool
 shard_try_lock(struct shard *shard)
 {
-    return lock_try(&shard->lock);
+    if (!lock_try(&shard->lock))
+        return false;
+    shard->locked_ticks = ticks_own();
+    return true;
 }
 
 /* The list is the caller's to free, best after the last unlock. */
@@ -50,6 +57,9 @@ shard_unlock(struct shard *shard)
 {
     struct entry_list garbage = shard->garbage;
     shard->garbage.first = NULL;
+    uint64_t held = ticks_own() - shard->locked_ticks;
+    if (__builtin_expect(held > counter_get(&shard->longest_hold), 0))
+        counter_set(&shard->longest_hold, held);
     lock_give(&shard->lock);
     return garbage;
 }

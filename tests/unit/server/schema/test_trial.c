@@ -1,6 +1,6 @@
 #include "server/schema/trial.h"
 
-#include "server/core/longest.h"
+#include "server/core/ticks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
