@@ -21,7 +21,7 @@ SANITIZE       := $(SANITIZE_$(MODE))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes \
             -Wstrict-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wundef -Wformat=2
-LIBRARIES := libuv libxxhash
+LIBRARIES := libuv libxxhash msgpack
 CPPFLAGS += -I. -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null)
 LDLIBS   += $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null) -lpthread -lm
 COMPILE   = $(CC) -std=c11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -MMD -MP

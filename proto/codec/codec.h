@@ -155,6 +155,9 @@ struct codec {
     bool (*string_encode)(struct arena *arena, struct slice text, struct slice *ret_raw);
     int (*string_compare)(struct slice raw_a, struct slice raw_b);
 
+    /* A KIND_BYTES; NULL where there are none. */
+    bool (*bytes_encode)(struct arena *arena, struct slice text, struct slice *ret_raw);
+
     /*
      * A KIND_NUMBER as a decimal number (decimal.h); CODEC_RANGE for one that is none, such as
      * an infinity. And the other way round: CODEC_RANGE for integers that have no place.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "proto/codec/decimal.h"
+#include "proto/codec/transcode.h"
 
 void
 path_append(char *path, size_t capacity, struct slice text, bool escape)
@@ -286,7 +287,27 @@ compact(struct reader *reader, struct tree_node *node, struct slice *ret_text)
 bool
 reader_value(struct reader *reader, struct tree_node *node, struct slice *ret_raw)
 {
-    return compact(reader, node, ret_raw);
+    const struct tree_node *where;
+    struct buffer buffer;
+    if (reader->codec == &codec_json) {
+        return compact(reader, node, ret_raw);
+    }
+    buffer_init(&buffer, 0);
+    enum codec_status status =
+        transcode(&codec_json, reader->codec, node, reader->arena, &buffer, &where);
+    if (status == CODEC_OK && !arena_copy(reader->arena, buffer_slice(&buffer), ret_raw)) {
+        status = CODEC_NO_MEMORY;
+    }
+    buffer_fini(&buffer);
+    switch (status) {
+    case CODEC_OK:
+        return true;
+    case CODEC_RANGE:
+        return reader_refuse(reader, where, "codec '%s' has no place for this value",
+                             reader->codec->name);
+    default:
+        return reader_no_memory(reader);
+    }
 }
 
 /* A container being written canonically: its children in order of their names. */

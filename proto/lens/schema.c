@@ -4,6 +4,7 @@
 
 #include <xxhash.h>
 
+#include "proto/codec/msgpack.h"
 #include "proto/lens/reader.h"
 
 /* --- members of the document ----------------------------------------------------------------
@@ -49,7 +50,7 @@ read_patterns(struct reader *reader, struct tree_node *array, bool prefixes_only
     return true;
 }
 
-static const struct codec *const codecs[] = {&codec_json};
+static const struct codec *const codecs[] = {&codec_json, &codec_msgpack};
 
 static bool
 read_codec(struct reader *reader, struct tree_node *node, const struct codec **ret_codec)
