@@ -514,8 +514,7 @@ number_encode(struct arena *arena, struct slice number, struct slice *ret_raw)
             msgpack_pack_double(&packer, value);
         }
     }
-    return out_give(&out, (struct slice){NULL, 0}, arena, ret_raw) ? CODEC_OK
-                                                                  : CODEC_NO_MEMORY;
+    return out_give(&out, (struct slice){NULL, 0}, arena, ret_raw) ? CODEC_OK : CODEC_NO_MEMORY;
 }
 
 const struct codec codec_msgpack = {
