@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "proto/base/check.h"
+#include "server/cmd/backfill_host.h"
 #include "server/cmd/directory.h"
 #include "server/cmd/eviction.h"
 #include "server/cmd/slowlog.h"
@@ -123,6 +124,7 @@ open_parts(struct server *server, struct buffer *ret_error)
           server->slowlog != NULL && server->counters != NULL &&
           server->command_calls != NULL && server->directories != NULL);
     CHECK(eviction_open(server));
+    CHECK(backfill_host_open(server));
     keyspace_set_remove_hook(server->keyspace, quarantine_gate(server->quarantine),
                              quarantine_on_remove, server->quarantine);
     memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
@@ -144,6 +146,7 @@ close_parts(struct server *server)
     free(server->command_calls);
     free(server->counters);
     slowlog_free(server->slowlog);
+    backfill_host_close(server);
     background_free(server->background);
     sweep_free(server->sweep);
     keyspace_free(server->keyspace);
@@ -166,6 +169,7 @@ server_run(struct config *config, struct buffer *ret_error)
                  server.worker_count, (long)getpid());
         log_line(LOG_LEVEL_NOTICE, "Ready to accept connections on port %lld",
                  (long long)config_number(config, CONFIG_PORT));
+        backfill_host_begin(&server);
         net_run(net);
         background_stop(server.background); /* its jobs answer through net */
         net_free(net);

@@ -1,4 +1,5 @@
 #include "server/cmd/handlers.h"
+#include "server/schema/backfill.h"
 #include "server/schema/background.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
@@ -146,6 +147,41 @@ reply_failures(struct reply *reply, const struct gathered *gathered)
 }
 
 static void
+reply_backfill(struct request *request, const struct registry_schema *schema)
+{
+    struct reply *reply = request->reply;
+    struct backfill_report report;
+    reply_string(reply, "backfill");
+    if (!backfill_report(request->server->backfill, schema->id, &report)) {
+        reply_null(reply);
+        return;
+    }
+    reply_map(reply, 14);
+    reply_string(reply, "state");
+    reply_string(reply, backfill_state_name(report.state));
+    reply_string(reply, "waits_for");
+    reply_string(reply, report.waits_for);
+    reply_string(reply, "to");
+    if (report.version == 0) {
+        reply_string(reply, "RAW");
+    } else {
+        reply_integer(reply, report.version);
+    }
+    reply_count(reply, "rate", report.rate);
+    reply_count(reply, "seen", report.seen);
+    reply_count(reply, "of", report.total);
+    reply_count(reply, "rewritten", report.rewritten);
+    reply_count(reply, "expiring", report.expiring);
+    reply_count(reply, "failed", report.failed);
+    reply_count(reply, "complements_dropped", report.complements_dropped);
+    reply_count(reply, "since_ms", (uint64_t)report.since_ms);
+    reply_count(reply, "end_ms", (uint64_t)report.end_ms);
+    reply_string(reply, "left_ms");
+    reply_integer(reply, report.left_ms);
+    reply_count(reply, "share_permille", report.share_permille);
+}
+
+static void
 reply_schema(struct request *request, const struct registry_schema *schema,
              struct gathered *gathered)
 {
@@ -157,7 +193,7 @@ reply_schema(struct request *request, const struct registry_schema *schema,
     (void)usage_failures(schema->usage, on_failure, gathered);
     quarantine_each(request->server->quarantine, schema->id, NULL, SIZE_MAX, request->now_ms,
                     on_quarantined, gathered);
-    reply_map(reply, 8);
+    reply_map(reply, 9);
     reply_string(reply, "schema");
     reply_bulk(reply, lens_schema_name(schema->lens));
     reply_count(reply, "id", schema->id);
@@ -167,6 +203,7 @@ reply_schema(struct request *request, const struct registry_schema *schema,
     reply_pairs(reply, gathered);
     reply_failures(reply, gathered);
     reply_count(reply, "quarantined", gathered->quarantined);
+    reply_backfill(request, schema);
 }
 
 static void

@@ -21,6 +21,7 @@ struct registry_holder; /* the current epoch, its file, and how epochs change */
 struct quarantine;      /* server/schema/quarantine.h */
 struct sweep;           /* server/schema/sweep.h */
 struct background;      /* server/schema/background.h: long work over live records */
+struct backfill;        /* server/schema/backfill.h */
 struct mapping;         /* server/schema/mapping.h: releases of listeners and databases */
 struct value_state;     /* server/cmd/value.c */
 struct slowlog;         /* server/cmd/slowlog.h */
@@ -111,6 +112,7 @@ struct server {
     struct quarantine *quarantine;
     struct sweep *sweep; /* server/schema/sweep.h */
     struct background *background;
+    struct backfill *backfill; /* server/schema/backfill.h */
     struct slowlog *slowlog;
     struct directory **directories; /* one per worker */
     struct counters *counters; /* one set per worker; [worker_count] is the main thread's */

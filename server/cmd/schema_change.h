@@ -24,8 +24,9 @@ struct schema_change {
     size_t argc;
     const struct slice *argv; /* a copy */
     bool force;
-    uint32_t schema_id; /* of what was deleted */
-    void *context;      /* of apply and proceed */
+    uint32_t schema_id;                /* of what was deleted */
+    struct registry_backfill backfill; /* that is wanted */
+    void *context;                     /* of apply and proceed */
 
     const struct registry *old; /* what apply replaced; NULL: nothing */
     bool succeeded;

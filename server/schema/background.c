@@ -177,7 +177,9 @@ background_each(struct background *background, background_on_job *on_job, void *
 {
     pthread_mutex_lock(&background->mutex);
     for (const struct background_job *job = background->jobs; job != NULL; job = job->next) {
-        on_job(context, job);
+        if (job->kind != NULL) {
+            on_job(context, job);
+        }
     }
     pthread_mutex_unlock(&background->mutex);
 }

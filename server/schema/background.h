@@ -30,7 +30,7 @@ struct background_job {
     background_step *step;
     /* After the last slice, or when the thread stops: the job is its owner's again. */
     void (*on_end)(struct background_job *job, bool is_stopped);
-    const char *kind;    /* static */
+    const char *kind;    /* static; NULL: not shown by background_each() */
     struct slice schema; /* the name, as long as the job is here */
     int64_t since_ms;
     _Atomic uint64_t seen;
