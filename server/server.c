@@ -11,6 +11,7 @@
 #include "server/net/net.h"
 #include "server/schema/background.h"
 #include "server/schema/mapping.h"
+#include "server/schema/memo.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
 #include "server/schema/sweep.h"
@@ -116,12 +117,13 @@ open_parts(struct server *server, struct buffer *ret_error)
     server->command_calls =
         calloc((server->worker_count + 1) * command_count(), sizeof(*server->command_calls));
     server->directories = calloc(server->worker_count, sizeof(*server->directories));
+    server->memos = calloc(server->worker_count, sizeof(*server->memos));
     server->slowlog = slowlog_new(server->config);
     server->sweep = sweep_new(server->registries, server->keyspace, options.database_count);
     server->background = background_new();
     CHECK(server->background != NULL);
     CHECK(server->keyspace != NULL && server->quarantine != NULL && server->sweep != NULL &&
-          server->slowlog != NULL && server->counters != NULL &&
+          server->memos != NULL && server->slowlog != NULL && server->counters != NULL &&
           server->command_calls != NULL && server->directories != NULL);
     CHECK(eviction_open(server));
     CHECK(backfill_host_open(server));
@@ -130,7 +132,8 @@ open_parts(struct server *server, struct buffer *ret_error)
     memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
     for (unsigned i = 0; i < server->worker_count; i++) {
         server->directories[i] = directory_new();
-        CHECK(server->directories[i] != NULL);
+        server->memos[i] = memo_new(&server->memo_bytes);
+        CHECK(server->directories[i] != NULL && server->memos[i] != NULL);
     }
     return true;
 }
@@ -141,7 +144,11 @@ close_parts(struct server *server)
     for (unsigned i = 0; server->directories != NULL && i < server->worker_count; i++) {
         directory_free(server->directories[i]);
     }
+    for (unsigned i = 0; server->memos != NULL && i < server->worker_count; i++) {
+        memo_free(server->memos[i]);
+    }
     eviction_close(server);
+    free(server->memos);
     free(server->directories);
     free(server->command_calls);
     free(server->counters);

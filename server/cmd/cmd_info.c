@@ -378,10 +378,13 @@ append_segue(struct request *request, struct buffer *out)
     append_number(out, "segue_schemas", registry_schema_count(request->registry));
     append_number(out, "segue_registry_epoch", registry_epoch(request->registry));
     static const enum counter counters[] = {COUNTER_TRANSLATIONS, COUNTER_TRANSLATION_FAILURES,
-                                            COUNTER_TRANSLATION_RETRIES};
+                                            COUNTER_TRANSLATION_RETRIES,
+                                            COUNTER_TRANSLATION_MEMO_HITS};
     for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
         append_number(out, counter_name(counters[i]), counter_of(request, counters[i]));
     }
+    append_number(out, "segue_translation_memo_bytes",
+                  atomic_load_explicit(&request->server->memo_bytes, memory_order_relaxed));
     append_number(out, "segue_quarantine_records", quarantine.records);
     append_number(out, "segue_quarantine_bytes", quarantine.size);
     append_number(out, "segue_quarantine_dropped", quarantine.dropped);

@@ -76,7 +76,8 @@ eviction_close(struct server *server)
 uint64_t
 eviction_memory(const struct server *server)
 {
-    return keyspace_memory(server->keyspace) + quarantine_size(server->quarantine);
+    return keyspace_memory(server->keyspace) + quarantine_size(server->quarantine) +
+           atomic_load_explicit(&server->memo_bytes, memory_order_relaxed);
 }
 
 enum room { ROOM_THERE, ROOM_SOON, ROOM_NONE };

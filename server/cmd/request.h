@@ -20,6 +20,7 @@ struct registry;        /* server/schema/registry.h: one immutable epoch of sche
 struct registry_holder; /* the current epoch, its file, and how epochs change */
 struct quarantine;      /* server/schema/quarantine.h */
 struct sweep;           /* server/schema/sweep.h */
+struct memo;            /* server/schema/memo.h */
 struct background;      /* server/schema/background.h: long work over live records */
 struct backfill;        /* server/schema/backfill.h */
 struct mapping;         /* server/schema/mapping.h: releases of listeners and databases */
@@ -113,6 +114,8 @@ struct server {
     struct sweep *sweep; /* server/schema/sweep.h */
     struct background *background;
     struct backfill *backfill; /* server/schema/backfill.h */
+    struct memo **memos;         /* one per worker */
+    _Atomic uint64_t memo_bytes; /* that they hold together */
     struct slowlog *slowlog;
     struct directory **directories; /* one per worker */
     struct counters *counters; /* one set per worker; [worker_count] is the main thread's */

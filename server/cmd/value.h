@@ -120,4 +120,7 @@ bool value_must_run_again(const struct request *request);
 bool value_keep(struct request *request);    /* false: lock again */
 void value_prepare(struct request *request); /* no lock held */
 
+/* Keep the memo of worker <worker> (which calls this) within its room, which may change. */
+void value_trim_memo(struct server *server, unsigned worker);
+
 #endif

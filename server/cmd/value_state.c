@@ -2,6 +2,7 @@
 
 #include "server/schema/bindings.h"
 #include "server/schema/mapping.h"
+#include "server/schema/memo.h"
 
 struct value_state *
 value_state_get(struct request *request)
@@ -190,47 +191,138 @@ is_retry(const struct value_state *state, const struct value_question *wanted)
     return wish != NULL;
 }
 
-/* Note a wish; false without memory. */
+/* A wish of this request, empty-handed and not granted; NULL without memory. */
+static struct value_wish *
+wish_new(struct request *request, struct value_state *state,
+         const struct value_question *wanted)
+{
+    struct value_wish *wish = arena_alloc(request->arena, sizeof(*wish));
+    if (wish != NULL) {
+        wish->question = *wanted;
+        wish->is_granted = false;
+        wish->next = NULL;
+        *(state->last != NULL ? &state->last->next : &state->wishes) = wish;
+        state->last = wish;
+        state->wish_count++;
+    }
+    return wish;
+}
+
+/* Note a wish, with copies of what it needs; false without memory. */
 static bool
 note(struct request *request, struct value_state *state, const struct value_question *wanted)
 {
     struct arena *arena = request->arena;
-    struct value_wish *wish = arena_alloc(arena, sizeof(*wish));
-    if (wish == NULL) {
-        return false;
-    }
-    wish->question = *wanted;
-    wish->is_granted = false;
+    struct value_question question = *wanted;
     if ((wanted->had_old &&
-         (!arena_copy(arena, wanted->old.body, &wish->question.old.body) ||
-          !arena_copy(arena, wanted->old.complement, &wish->question.old.complement))) ||
+         (!arena_copy(arena, wanted->old.body, &question.old.body) ||
+          !arena_copy(arena, wanted->old.complement, &question.old.complement))) ||
         (wanted->is_write && !is_argument(request, wanted->body) &&
-         !arena_copy(arena, wanted->body, &wish->question.body))) {
+         !arena_copy(arena, wanted->body, &question.body))) {
         return false;
     }
-    if (is_retry(state, wanted)) {
+    bool is_again = is_retry(state, wanted);
+    if (wish_new(request, state, &question) == NULL) {
+        return false;
+    }
+    if (is_again) {
         counters_add(request->counters, COUNTER_TRANSLATION_RETRIES, 1);
     }
-    wish->next = NULL;
-    *(state->last != NULL ? &state->last->next : &state->wishes) = wish;
-    state->last = wish;
-    state->wish_count++;
     state->is_waiting = true;
     return true;
+}
+
+/* ---- views made before ---- */
+
+/* Bytes that the memo of one worker may hold: never much of what the keys need. */
+static size_t
+memo_room(const struct server *server)
+{
+    uint64_t room = (uint64_t)config_number(server->config, CONFIG_TRANSLATION_MEMO_MAX_BYTES);
+    uint64_t limit = atomic_load_explicit(&server->memory_limit, memory_order_relaxed);
+    if (limit != 0 && room > limit / VALUE_MEMO_SHARE) {
+        room = limit / VALUE_MEMO_SHARE;
+    }
+    return (size_t)(room / server->worker_count);
+}
+
+void
+value_trim_memo(struct server *server, unsigned worker)
+{
+    memo_trim(server->memos[worker], memo_room(server));
+}
+
+static struct memo_question
+memo_question(const struct request *request, const struct value_question *wanted)
+{
+    return (struct memo_question){.hash = wanted->hash,
+                                  .epoch = registry_epoch(request->registry),
+                                  .schema = wanted->schema->id,
+                                  .version = wanted->version,
+                                  .record = &wanted->old};
+}
+
+static struct memo *
+memo_of(const struct request *request)
+{
+    return request->server->memos[request->worker_index];
+}
+
+static void
+memorize(struct request *request, const struct value_wish *wish)
+{
+    if (!wish->question.is_write && wish->answer.has_view) {
+        struct memo_question question = memo_question(request, &wish->question);
+        memo_put(memo_of(request), &question, wish->answer.view, memo_room(request->server));
+    }
+}
+
+/*
+ * The view that <wanted> asks for, if it was made before. A handler that may ask again in a
+ * second run gets a copy, and the same answer then: memos change in between.
+ */
+static struct value_answer *
+recall(struct request *request, const struct value_question *wanted, struct value_answer *room)
+{
+    struct memo_question question = memo_question(request, wanted);
+    struct slice view;
+    if (wanted->is_write || !memo_find(memo_of(request), &question, &view)) {
+        return NULL;
+    }
+    if (request->may_run_again && (request->command->flags & COMMAND_VIEWS) == 0) {
+        struct value_state *state = value_state_get(request);
+        struct value_wish *wish = state == NULL ? NULL : wish_new(request, state, wanted);
+        if (wish == NULL || !arena_copy(request->arena, view, &view)) {
+            return NULL;
+        }
+        wish->is_granted = true;
+        room = &wish->answer;
+    }
+    room->is_counted = request->value_state != NULL && request->value_state->is_keeping;
+    room->has_view = true;
+    room->view = view;
+    if (!room->is_counted) {
+        counters_add(request->counters, COUNTER_TRANSLATION_MEMO_HITS, 1);
+    }
+    return room;
 }
 
 static struct value_answer *
 translate(struct request *request, const struct value_question *wanted,
           struct value_answer *room)
 {
-    struct value_state *state =
-        request->may_run_again ? value_state_get(request) : request->value_state;
+    struct value_state *state = request->value_state;
     struct value_wish *granted = state == NULL ? NULL : find_granted(state, wanted);
     if (granted != NULL) {
         return &granted->answer;
     }
-    if (request->may_run_again && state != NULL && state->rounds < VALUE_ROUNDS_MAX &&
-        state->wish_count < VALUE_WISHES_MAX && note(request, state, wanted)) {
+    struct value_answer *recalled = recall(request, wanted, room);
+    if (recalled != NULL) {
+        return recalled;
+    }
+    if (request->may_run_again && (state = value_state_get(request)) != NULL &&
+        state->rounds < VALUE_ROUNDS_MAX && state->wish_count < VALUE_WISHES_MAX &&
+        note(request, state, wanted)) {
         return NULL;
     }
     if (value_must_run_again(request)) {
@@ -247,6 +339,7 @@ value_translate(struct request *request, const struct key *key, const struct ent
 {
     const struct value_question wanted = {
         .key = key->name,
+        .hash = key->hash,
         .db = key->db,
         .had_old = true,
         .revision = entry_revision(entry),
@@ -264,6 +357,7 @@ value_translate_write(struct request *request, const struct key *key, const stru
 {
     struct value_question wanted = {
         .key = key->name,
+        .hash = key->hash,
         .db = key->db,
         .is_write = true,
         .had_old = old != NULL,
@@ -292,6 +386,7 @@ value_prepare(struct request *request)
         if (!wish->is_granted) {
             answer(&wish->question, request->arena, &wish->answer);
             wish->is_granted = true;
+            memorize(request, wish);
         }
     }
     state->rounds++;

@@ -18,6 +18,7 @@
 enum {
     VALUE_ROUNDS_MAX = 3, /* times a handler is run again before it translates locked */
     VALUE_WISHES_MAX = 4096,
+    VALUE_MEMO_SHARE = 16, /* of maxmemory, that views made before may take */
     VALUE_MISSES_MAX = 64, /* wishes sought in vain in a round; more are not sought at all */
 };
 
@@ -44,6 +45,7 @@ struct value_failure {
 /* A translation: what it is of ... */
 struct value_question {
     struct slice key; /* in argv */
+    uint64_t hash;
     uint32_t db;
     bool is_write;
     bool had_old; /* else nothing was there, and <revision> and <old> mean nothing */
@@ -97,6 +99,7 @@ struct value_state {
     size_t miss_count; /* in this round */
     unsigned rounds;
     bool is_waiting;            /* some wish is not granted: the handler is to be run again */
+    bool is_keeping;            /* value_keep() looks: no access, nothing to count */
     bool is_unlocked;           /* from now on keys are what <sights> says */
     struct value_sight *sights; /* of request->keys; NULL: none kept */
 };

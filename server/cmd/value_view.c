@@ -203,10 +203,12 @@ value_keep(struct request *request)
     if ((request->command->flags & COMMAND_VIEWS) == 0 || state->sights == NULL) {
         return false;
     }
-    state->rounds++; /* to look at keys once more is no access of them */
+    state->rounds++;
+    state->is_keeping = true;
     for (size_t i = 0; i < request->key_count; i++) {
         if (state->sights[i].kind == SIGHT_NONE &&
             !keep(request, &request->keys[i], &state->sights[i])) {
+            state->is_keeping = false;
             return false;
         }
     }

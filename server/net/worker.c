@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "server/cmd/directory.h"
+#include "server/cmd/value.h"
 #include "server/core/log.h"
 
 #include <stdio.h>
@@ -77,6 +78,7 @@ static void
 on_timer(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
+    value_trim_memo(worker->server, worker->index);
     if (worker->is_stopping) {
         stop_when_done(worker);
     } else if (config_number(worker->server->config, CONFIG_TIMEOUT) > 0) {
