@@ -276,6 +276,25 @@ lens_view(const struct lens_schema *schema, const struct lens_record *record, un
     return lens_explain(schema, record, to, arena, NULL, NULL, ret_view, ret_failure);
 }
 
+bool
+lens_forget(const struct lens_schema *schema, const struct lens_record *record, unsigned first,
+            unsigned last, struct arena *arena, struct slice *ret_complement)
+{
+    struct section *sections;
+    size_t count;
+    struct slice *lists = arena_calloc(arena, schema->version_count, sizeof(*lists));
+    if (lists == NULL ||
+        !memory_sections(schema, record->complement, arena, &sections, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (sections[i].version >= first && sections[i].version < last) {
+            lists[sections[i].version - 1] = sections[i].list;
+        }
+    }
+    return memory_complement(schema, lists, arena, ret_complement);
+}
+
 /* --- writes ---------------------------------------------------------------------------------
  */
 

@@ -151,6 +151,7 @@ unsigned lens_schema_version_count(const struct lens_schema *schema); /* version
 unsigned lens_schema_default_version(const struct lens_schema *schema);
 enum lens_outcome lens_schema_outcome(const struct lens_schema *schema);
 bool lens_schema_strict(const struct lens_schema *schema);
+int64_t lens_schema_complement_retention_s(const struct lens_schema *schema);
 size_t lens_schema_identity_count(const struct lens_schema *schema);
 
 /* Is <body> a document of the codec (with everything inside its limits)? O(size). */
@@ -168,6 +169,14 @@ bool lens_view(const struct lens_schema *schema, const struct lens_record *recor
 bool lens_rebase(const struct lens_schema *schema, const struct lens_record *record,
                  unsigned to, struct arena *arena, struct lens_record *ret_record,
                  struct lens_failure *ret_failure);
+
+/*
+ * The complement of <record> without what only versions outside of <first> .. <last> have (the
+ * record's own lies within). False without memory.
+ */
+bool lens_forget(const struct lens_schema *schema, const struct lens_record *record,
+                 unsigned first, unsigned last, struct arena *arena,
+                 struct slice *ret_complement);
 
 enum lens_write {
     LENS_WRITE_OK,         /* ret_record is what to store */

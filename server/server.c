@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "server/cmd/backfill_host.h"
+#include "server/cmd/collector.h"
 #include "server/cmd/directory.h"
 #include "server/cmd/eviction.h"
 #include "server/cmd/slowlog.h"
@@ -127,6 +128,8 @@ open_parts(struct server *server, struct buffer *ret_error)
           server->command_calls != NULL && server->directories != NULL);
     CHECK(eviction_open(server));
     CHECK(backfill_host_open(server));
+    server->collector = collector_new(server);
+    CHECK(server->collector != NULL);
     keyspace_set_remove_hook(server->keyspace, quarantine_gate(server->quarantine),
                              quarantine_on_remove, server->quarantine);
     memset(server->counters, 0, (server->worker_count + 1) * sizeof(*server->counters));
@@ -154,6 +157,7 @@ close_parts(struct server *server)
     free(server->counters);
     slowlog_free(server->slowlog);
     backfill_host_close(server);
+    collector_free(server->collector);
     background_free(server->background);
     sweep_free(server->sweep);
     keyspace_free(server->keyspace);
@@ -177,6 +181,7 @@ server_run(struct config *config, struct buffer *ret_error)
         log_line(LOG_LEVEL_NOTICE, "Ready to accept connections on port %lld",
                  (long long)config_number(config, CONFIG_PORT));
         backfill_host_begin(&server);
+        collector_begin(server.collector);
         net_run(net);
         background_stop(server.background); /* its jobs answer through net */
         net_free(net);

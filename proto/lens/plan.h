@@ -18,6 +18,8 @@ enum {
     PLAN_VERSIONS_MAX = 4096,
     PLAN_PATTERNS_MAX = 1024,
     PLAN_NAME_SIZE_MAX = 128,
+    PLAN_RETENTION_S = 7 * 24 * 3600,
+    PLAN_RETENTION_MAX_S = 10 * 366 * 24 * 3600,
 };
 
 /*
@@ -147,7 +149,8 @@ struct lens_schema {
     unsigned default_version;
     enum lens_outcome outcome;
     bool strict;
-    const struct codec *codec; /* of versions that state none */
+    int64_t complement_retention_s; /* of what only withdrawn versions have */
+    const struct codec *codec;      /* of versions that state none */
     struct plan_limits limits;
     struct slice identity; /* canonical text */
     unsigned version_count;

@@ -366,10 +366,22 @@ read_db(struct reader *reader, struct tree_node *node, struct lens_schema *schem
 static bool
 read_document(struct reader *reader, struct tree_node *root, struct lens_schema *schema)
 {
-    static const char *const members[] = {
-        "schema", "keys",     "except",   "db",       "codec",           "inside",
-        "fields", "strict",   "on_write", "identity", "default_version", "on_untranslatable",
-        "limits", "versions", NULL};
+    static const char *const members[] = {"schema",
+                                          "keys",
+                                          "except",
+                                          "db",
+                                          "codec",
+                                          "inside",
+                                          "fields",
+                                          "strict",
+                                          "on_write",
+                                          "identity",
+                                          "default_version",
+                                          "on_untranslatable",
+                                          "limits",
+                                          "versions",
+                                          "complement_retention",
+                                          NULL};
     struct tree_node *versions;
     struct tree_node *member;
     bool is_object = reader_object(reader, root, "a schema document", members);
@@ -387,6 +399,11 @@ read_document(struct reader *reader, struct tree_node *root, struct lens_schema 
     }
     if ((member = reader_member(root, "strict")) != NULL &&
         !reader_kept(reader, reader_boolean(reader, member, &schema->strict))) {
+        return false;
+    }
+    if ((member = reader_member(root, "complement_retention")) != NULL &&
+        !reader_kept(reader, reader_integer(reader, member, 0, PLAN_RETENTION_MAX_S,
+                                            &schema->complement_retention_s))) {
         return false;
     }
     if ((member = reader_member(root, "limits")) != NULL &&
@@ -440,6 +457,7 @@ schema_new(struct slice json, struct lens_problem *problem, lens_on_problem *on_
     schema->codec = &codec_json;
     schema->identity = SLICE_OF("[]");
     schema->default_version = 1;
+    schema->complement_retention_s = PLAN_RETENTION_S;
     schema->limits = (struct plan_limits){
         .depth = 128,
         .ops = 256,
@@ -625,6 +643,12 @@ bool
 lens_schema_strict(const struct lens_schema *schema)
 {
     return schema->strict;
+}
+
+int64_t
+lens_schema_complement_retention_s(const struct lens_schema *schema)
+{
+    return schema->complement_retention_s;
 }
 
 size_t

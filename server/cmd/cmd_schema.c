@@ -161,9 +161,17 @@ parse_version(struct request *request, const struct registry_schema *schema, str
     if (slice_to_uint64(text, &version) && version >= 1 &&
         version <= lens_schema_version_count(schema->lens)) {
         *ret_version = (unsigned)version;
-        return true;
+        if (registry_withdrawal(schema, *ret_version) == NULL) {
+            return true;
+        }
     }
     struct slice name = lens_schema_name(schema->lens);
+    if (slice_to_uint64(text, &version) && version <= UINT32_MAX &&
+        registry_withdrawal(schema, (unsigned)version) != NULL) {
+        reply_error(request->reply, "NOVERSION schema %.*s has retired its version %u",
+                    width(name), name.data, (unsigned)version);
+        return false;
+    }
     reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s", width(name),
                 name.data, width(text), text.data);
     return false;
@@ -198,13 +206,4 @@ cmd_schema_use(struct request *request)
     }
     value_bind(request);
     reply_ok(request->reply);
-}
-
-/* ---- what is still to come ---- */
-
-void
-cmd_schema_later(struct request *request)
-{
-    struct slice name = request->argv[1];
-    reply_error(request->reply, "SCHEMA %.*s is not there yet", width(name), name.data);
 }

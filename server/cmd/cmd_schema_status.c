@@ -1,3 +1,4 @@
+#include "server/cmd/gate.h"
 #include "server/cmd/handlers.h"
 #include "server/schema/backfill.h"
 #include "server/schema/background.h"
@@ -32,6 +33,43 @@ reply_count(struct reply *reply, const char *name, uint64_t count)
 }
 
 static void
+reply_withdrawal(struct reply *reply, const struct registry_withdrawal *withdrawal)
+{
+    if (withdrawal == NULL) {
+        reply_null(reply);
+        return;
+    }
+    reply_map(reply, 4);
+    reply_count(reply, "at_ms", (uint64_t)withdrawal->at_ms);
+    reply_string(reply, "by");
+    reply_bulk(reply, withdrawal->by);
+    reply_string(reply, "forced");
+    reply_boolean(reply, withdrawal->is_forced);
+    reply_string(reply, "evidence");
+    reply_bulk(reply, withdrawal->evidence);
+}
+
+/* Is the version retired, and may it be? */
+static void
+reply_gate(struct request *request, const struct registry_schema *schema, unsigned version)
+{
+    struct gate gate;
+    struct buffer text;
+    buffer_init(&text, 0);
+    reply_string(request->reply, "retired");
+    reply_withdrawal(request->reply, registry_withdrawal(schema, version));
+    gate_look(request->server, schema, version, request->now_ms, &gate);
+    gate_describe(&gate, &text);
+    reply_string(request->reply, "gate");
+    if (gate_is_open(&gate)) {
+        reply_string(request->reply, "open");
+    } else {
+        reply_bulk(request->reply, buffer_slice(&text));
+    }
+    buffer_fini(&text);
+}
+
+static void
 reply_version(struct request *request, const struct registry_schema *schema, unsigned version)
 {
     struct reply *reply = request->reply;
@@ -42,7 +80,7 @@ reply_version(struct request *request, const struct registry_schema *schema, uns
     if (version != 0) {
         keyspace_census(request->server->keyspace, schema->id, version, &records, &complements);
     }
-    reply_map(reply, 7);
+    reply_map(reply, version == 0 ? 8 : 10);
     reply_string(reply, "version");
     if (version == 0) {
         reply_string(reply, "RAW");
@@ -54,7 +92,11 @@ reply_version(struct request *request, const struct registry_schema *schema, uns
     reply_count(reply, "writes", sum.writes);
     reply_count(reply, "records", records);
     reply_count(reply, "complements", complements);
-    reply_count(reply, "last_seen_ms", (uint64_t)sum.seen_ms);
+    reply_count(reply, "last_read_ms", (uint64_t)sum.read_ms);
+    reply_count(reply, "last_write_ms", (uint64_t)sum.write_ms);
+    if (version != 0) {
+        reply_gate(request, schema, version);
+    }
 }
 
 static void
@@ -63,7 +105,7 @@ reply_versions(struct request *request, const struct registry_schema *schema)
     unsigned count = lens_schema_version_count(schema->lens);
     struct usage_sum raw;
     usage_sum(schema->usage, 0, &raw);
-    bool has_raw = raw.connections > 0 || raw.seen_ms != 0;
+    bool has_raw = raw.connections > 0 || raw.read_ms != 0 || raw.write_ms != 0;
     reply_string(request->reply, "versions");
     reply_array(request->reply, count + has_raw);
     for (unsigned i = 1; i <= count; i++) {
@@ -226,10 +268,11 @@ reply_sweep(struct request *request)
     struct sweep_stats stats;
     sweep_stats(request->server->sweep, &stats);
     reply_string(request->reply, "sweep");
-    reply_map(request->reply, 3);
+    reply_map(request->reply, 4);
     reply_count(request->reply, "running", stats.is_running);
     reply_count(request->reply, "tagged", stats.tagged);
     reply_count(request->reply, "complements_dropped", stats.complements_dropped);
+    reply_count(request->reply, "complements_collected", stats.complements_collected);
 }
 
 /* Jobs in the background; the mutex of their list is held while they are copied. */

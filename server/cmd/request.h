@@ -23,6 +23,7 @@ struct sweep;           /* server/schema/sweep.h */
 struct memo;            /* server/schema/memo.h */
 struct background;      /* server/schema/background.h: long work over live records */
 struct backfill;        /* server/schema/backfill.h */
+struct collector;       /* server/cmd/collector.h */
 struct mapping;         /* server/schema/mapping.h: releases of listeners and databases */
 struct value_state;     /* server/cmd/value.c */
 struct slowlog;         /* server/cmd/slowlog.h */
@@ -113,9 +114,10 @@ struct server {
     struct quarantine *quarantine;
     struct sweep *sweep; /* server/schema/sweep.h */
     struct background *background;
-    struct backfill *backfill; /* server/schema/backfill.h */
+    struct backfill *backfill;   /* server/schema/backfill.h */
     struct memo **memos;         /* one per worker */
     _Atomic uint64_t memo_bytes; /* that they hold together */
+    struct collector *collector;
     struct slowlog *slowlog;
     struct directory **directories; /* one per worker */
     struct counters *counters; /* one set per worker; [worker_count] is the main thread's */

@@ -31,6 +31,10 @@ reply_failure(struct request *request, const struct value_failure *failure)
         reply_error(request->reply, "NOVERSION schema %.*s has no version %u", width(name),
                     name.data, failure->version);
         return;
+    case VALUE_FAILURE_RETIRED:
+        reply_error(request->reply, "NOVERSION schema %.*s has retired its version %u",
+                    width(name), name.data, failure->version);
+        return;
     case VALUE_FAILURE_NO_RELEASE: {
         struct slice missing = bindings_missing(request->session->bindings);
         reply_error(request->reply,

@@ -94,6 +94,9 @@ value_speak_schema(struct request *request, const struct registry_schema *schema
         return fail(request, VALUE_FAILURE_NO_RELEASE, schema, 0);
     }
     if (version > lens_schema_version_count(schema->lens)) {
+        if (version > BINDINGS_WITHDRAWN) {
+            return fail(request, VALUE_FAILURE_RETIRED, schema, version - BINDINGS_WITHDRAWN);
+        }
         return fail(request, VALUE_FAILURE_NO_VERSION, schema, version);
     }
     ret_spoken->version = version;

@@ -32,6 +32,7 @@ enum value_failure_kind {
     VALUE_FAILURE_MEMORY,
     VALUE_FAILURE_VIEW,       /* <schema> and <lens> say what */
     VALUE_FAILURE_NO_VERSION, /* of <schema>; <version> */
+    VALUE_FAILURE_RETIRED,    /* likewise */
     VALUE_FAILURE_NO_RELEASE,
 };
 

@@ -36,12 +36,19 @@ bindings_new(void)
     return calloc(1, sizeof(struct bindings));
 }
 
+/* Who would speak a withdrawn version is counted there. */
+static unsigned
+counted_version(unsigned version)
+{
+    return version == BINDINGS_NO_RELEASE ? version : version & (BINDINGS_WITHDRAWN - 1);
+}
+
 static void
 forget_resolved(struct bindings *bindings)
 {
     for (size_t i = 0; i < bindings->count; i++) {
         struct resolved *resolved = &bindings->resolved[i];
-        usage_connect(resolved->usage, resolved->version, -1);
+        usage_connect(resolved->usage, counted_version(resolved->version), -1);
         usage_unref(resolved->usage);
     }
     free(bindings->resolved);
@@ -209,8 +216,11 @@ bindings_resolve(struct bindings *bindings, const struct registry *registry,
     for (size_t i = 0; i < count; i++) {
         const struct registry_schema *schema = registry_schema_at(registry, i);
         resolved[i].version = choose(bindings, schema, sources);
+        if (registry_withdrawal(schema, resolved[i].version) != NULL) {
+            resolved[i].version += BINDINGS_WITHDRAWN;
+        }
         resolved[i].usage = usage_ref(schema->usage);
-        usage_connect(schema->usage, resolved[i].version, 1);
+        usage_connect(schema->usage, counted_version(resolved[i].version), 1);
     }
     forget_resolved(bindings);
     bindings->resolved = resolved;

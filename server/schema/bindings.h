@@ -27,6 +27,9 @@ enum { BINDINGS_RAW = 0 }; /* the version number that stands for SCHEMA USE name
 /* Not a version: the release that should say it is not defined. bindings_missing() names it. */
 #define BINDINGS_NO_RELEASE UINT_MAX
 
+/* Added to a version that is withdrawn: beyond every version there is. */
+enum { BINDINGS_WITHDRAWN = 1 << 16 };
+
 /* What a session says of itself; slices borrowed for the call. */
 struct bindings_source {
     struct slice user;
@@ -53,7 +56,8 @@ bool bindings_resolve(struct bindings *bindings, const struct registry *registry
 
 /*
  * The version spoken of <schema>, BINDINGS_RAW and BINDINGS_NO_RELEASE included; current
- * bindings only. It may be beyond the schema's versions after SCHEMA PUT ... FORCE. O(1).
+ * bindings only. It may be beyond the schema's versions after SCHEMA PUT ... FORCE, and is
+ * where it is withdrawn (BINDINGS_WITHDRAWN + version). O(1).
  */
 unsigned bindings_version(const struct bindings *bindings,
                           const struct registry_schema *schema);

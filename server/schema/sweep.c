@@ -10,7 +10,7 @@ enum {
     NAMES_MAX = 1024, /* of orphans, set right one by one after a part of the scan */
 };
 
-enum phase { PHASE_TAG, PHASE_ORPHANS };
+enum phase { PHASE_TAG, PHASE_RECORDS };
 
 struct sweep {
     struct registry_holder *holder;
@@ -19,13 +19,16 @@ struct sweep {
     atomic_uint wanted; /* 0: idle, 1: a sweep is under way, 2: and another one is wanted */
     _Atomic uint64_t tagged;
     _Atomic uint64_t complements_dropped;
+    _Atomic uint64_t complements_collected;
 
     /* Of the sweep under way: */
     struct registry *registry; /* [owned] a copy: the epoch may be gone meanwhile */
     enum phase phase;
     uint32_t db;
     uint64_t cursor;
-    struct arena arena; /* names of orphans */
+    struct arena arena; /* names of records to set right */
+    struct arena record_arena;
+    int64_t now_ms;
     struct slice *names;
     size_t name_count;
 };
@@ -39,6 +42,7 @@ sweep_new(struct registry_holder *holder, struct keyspace *keyspace, uint32_t da
         sweep->keyspace = keyspace;
         sweep->database_count = database_count;
         arena_init(&sweep->arena, 0);
+        arena_init(&sweep->record_arena, 0);
     }
     return sweep;
 }
@@ -49,6 +53,7 @@ sweep_free(struct sweep *sweep)
     if (sweep != NULL) {
         registry_copy_free(sweep->registry);
         arena_fini(&sweep->arena);
+        arena_fini(&sweep->record_arena);
         free(sweep);
     }
 }
@@ -98,6 +103,43 @@ is_orphan(const struct sweep *sweep, const struct value *value)
            registry_schema_by_id(sweep->registry, value->schema) == NULL;
 }
 
+int64_t
+sweep_due_ms(const struct registry_schema *schema, const struct registry_withdrawal *withdrawal)
+{
+    return withdrawal->at_ms + lens_schema_complement_retention_s(schema->lens) * 1000;
+}
+
+/* Does the version count no more for what complements keep? */
+static bool
+is_over(const struct registry_schema *schema, unsigned version, int64_t now_ms)
+{
+    const struct registry_withdrawal *withdrawal = registry_withdrawal(schema, version);
+    return withdrawal != NULL && sweep_due_ms(schema, withdrawal) <= now_ms;
+}
+
+static bool
+has_overdue(const struct registry_schema *schema, int64_t now_ms)
+{
+    for (size_t i = 0; i < schema->rollout.withdrawal_count; i++) {
+        if (sweep_due_ms(schema, &schema->rollout.withdrawals[i]) <= now_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* May the complement hold something that only versions have whose time is over? */
+static bool
+is_overdue(const struct sweep *sweep, const struct value *value)
+{
+    if (value->complement.size == 0) {
+        return false;
+    }
+    const struct registry_schema *schema =
+        registry_schema_by_id(sweep->registry, value->schema);
+    return schema != NULL && has_overdue(schema, sweep->now_ms);
+}
+
 static void
 on_entry(void *context, const struct entry *entry)
 {
@@ -107,10 +149,52 @@ on_entry(void *context, const struct entry *entry)
         return;
     }
     entry_value(entry, &value);
-    if (is_orphan(sweep, &value) &&
+    if ((is_orphan(sweep, &value) || is_overdue(sweep, &value)) &&
         arena_copy(&sweep->arena, entry_key(entry), &sweep->names[sweep->name_count])) {
         sweep->name_count++;
     }
+}
+
+/* The schema is gone: the record is what has its key now, and the complement goes. */
+static void
+adopt(struct sweep *sweep, const struct key *key, struct value *value)
+{
+    const struct registry_schema *schema =
+        registry_match(sweep->registry, sweep->db, key->name);
+    bool had_complement = value->complement.size > 0;
+    value->complement = slice_make(NULL, 0);
+    value->schema = schema == NULL ? 0 : schema->id;
+    value->version = schema == NULL ? 0 : schema->base_version;
+    if (keyspace_rebase_locked(sweep->keyspace, key, value) && had_complement) {
+        atomic_fetch_add_explicit(&sweep->complements_dropped, 1, memory_order_relaxed);
+    }
+}
+
+/* Keep what versions have that count: those whose time is not over, and the record's own. */
+static void
+collect(struct sweep *sweep, const struct key *key, struct value *value)
+{
+    const struct registry_schema *schema =
+        registry_schema_by_id(sweep->registry, value->schema);
+    const struct lens_record record = {
+        .version = value->version, .body = value->body, .complement = value->complement};
+    unsigned first = value->version;
+    unsigned last = value->version;
+    for (unsigned i = lens_schema_version_count(schema->lens); i > 0; i--) {
+        if (!is_over(schema, i, sweep->now_ms)) {
+            first = i < first ? i : first;
+            last = i > last ? i : last;
+        }
+    }
+    struct slice kept;
+    if (lens_forget(schema->lens, &record, first, last, &sweep->record_arena, &kept) &&
+        kept.size < value->complement.size) {
+        value->complement = kept;
+        if (keyspace_rebase_locked(sweep->keyspace, key, value)) {
+            atomic_fetch_add_explicit(&sweep->complements_collected, 1, memory_order_relaxed);
+        }
+    }
+    arena_clear(&sweep->record_arena);
 }
 
 static void
@@ -123,23 +207,29 @@ set_right(struct sweep *sweep, struct slice name, int64_t now_ms)
     if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
         entry_value(entry, &value);
         if (is_orphan(sweep, &value)) {
-            const struct registry_schema *schema =
-                registry_match(sweep->registry, sweep->db, name);
-            bool had_complement = value.complement.size > 0;
-            value.complement = slice_make(NULL, 0);
-            value.schema = schema == NULL ? 0 : schema->id;
-            value.version = schema == NULL ? 0 : schema->base_version;
-            if (keyspace_rebase_locked(sweep->keyspace, &key, &value) && had_complement) {
-                atomic_fetch_add_explicit(&sweep->complements_dropped, 1, memory_order_relaxed);
-            }
+            adopt(sweep, &key, &value);
+        } else if (is_overdue(sweep, &value)) {
+            collect(sweep, &key, &value);
         }
     }
     keyspace_unlock(sweep->keyspace, &key, 1);
 }
 
+/* Are there records to be set right one by one? */
+static bool
+has_records(const struct sweep *sweep)
+{
+    size_t count = registry_schema_count(sweep->registry);
+    bool has = registry_next_id(sweep->registry) - 1 > count;
+    for (size_t i = 0; !has && i < count; i++) {
+        has = has_overdue(registry_schema_at(sweep->registry, i), sweep->now_ms);
+    }
+    return has;
+}
+
 /* Scan a part, then set right what it found: at most as many as there are names. */
 static void
-step_orphans(struct sweep *sweep, int64_t now_ms)
+step_records(struct sweep *sweep, int64_t now_ms)
 {
     sweep->name_count = 0;
     sweep->names = arena_calloc(&sweep->arena, NAMES_MAX, sizeof(*sweep->names));
@@ -168,10 +258,8 @@ advance(struct sweep *sweep)
         return true;
     }
     sweep->db = 0;
-    bool has_orphans =
-        registry_next_id(sweep->registry) - 1 > registry_schema_count(sweep->registry);
-    if (sweep->phase == PHASE_TAG && has_orphans) {
-        sweep->phase = PHASE_ORPHANS;
+    if (sweep->phase == PHASE_TAG && has_records(sweep)) {
+        sweep->phase = PHASE_RECORDS;
         return true;
     }
     return false;
@@ -184,11 +272,12 @@ sweep_step(struct sweep *sweep, int64_t now_ms)
         unsigned wanted = 1;
         return !atomic_compare_exchange_strong(&sweep->wanted, &wanted, 0);
     }
+    sweep->now_ms = now_ms;
     for (size_t seen = 0; seen < STEP_SIZE; seen += NAMES_MAX / 4) {
         if (keyspace_size(sweep->keyspace, sweep->db) == 0) {
             sweep->cursor = 0;
-        } else if (sweep->phase == PHASE_ORPHANS) {
-            step_orphans(sweep, now_ms);
+        } else if (sweep->phase == PHASE_RECORDS) {
+            step_records(sweep, now_ms);
         } else if (!keyspace_retag(sweep->keyspace, sweep->db, &sweep->cursor, NAMES_MAX / 4,
                                    now_ms, on_retag, sweep)) {
             break; /* no memory now */
@@ -208,6 +297,8 @@ sweep_stats(const struct sweep *sweep, struct sweep_stats *ret_stats)
 {
     ret_stats->is_running = atomic_load(&sweep->wanted) != 0;
     ret_stats->tagged = atomic_load_explicit(&sweep->tagged, memory_order_relaxed);
+    ret_stats->complements_collected =
+        atomic_load_explicit(&sweep->complements_collected, memory_order_relaxed);
     ret_stats->complements_dropped =
         atomic_load_explicit(&sweep->complements_dropped, memory_order_relaxed);
 }

@@ -11,7 +11,8 @@ struct cell {
     _Alignas(64) _Atomic uint64_t reads;
     _Atomic uint64_t writes;
     _Atomic uint64_t translations;
-    _Atomic int64_t seen_ms;
+    _Atomic int64_t read_ms;
+    _Atomic int64_t write_ms;
 };
 
 /* A cell for each worker, made when it first counts here. */
@@ -177,7 +178,7 @@ usage_read(struct usage *usage, unsigned worker, unsigned version, int64_t now_m
     struct cell *cell = version_cell(usage, worker, version);
     if (cell != NULL) {
         add_one(&cell->reads);
-        atomic_store_explicit(&cell->seen_ms, now_ms, memory_order_relaxed);
+        atomic_store_explicit(&cell->read_ms, now_ms, memory_order_relaxed);
     }
 }
 
@@ -187,7 +188,7 @@ usage_write(struct usage *usage, unsigned worker, unsigned version, int64_t now_
     struct cell *cell = version_cell(usage, worker, version);
     if (cell != NULL) {
         add_one(&cell->writes);
-        atomic_store_explicit(&cell->seen_ms, now_ms, memory_order_relaxed);
+        atomic_store_explicit(&cell->write_ms, now_ms, memory_order_relaxed);
     }
 }
 
@@ -285,6 +286,13 @@ usage_failed(struct usage *usage, unsigned from, unsigned to, enum lens_reason r
     pthread_mutex_unlock(&usage->mutex);
 }
 
+static int64_t
+later(int64_t time_ms, const _Atomic int64_t *other)
+{
+    int64_t other_ms = atomic_load_explicit(other, memory_order_relaxed);
+    return other_ms > time_ms ? other_ms : time_ms;
+}
+
 void
 usage_sum(const struct usage *usage, unsigned version, struct usage_sum *ret_sum)
 {
@@ -302,8 +310,8 @@ usage_sum(const struct usage *usage, unsigned version, struct usage_sum *ret_sum
         if (cell != NULL) {
             ret_sum->reads += atomic_load_explicit(&cell->reads, memory_order_relaxed);
             ret_sum->writes += atomic_load_explicit(&cell->writes, memory_order_relaxed);
-            int64_t seen_ms = atomic_load_explicit(&cell->seen_ms, memory_order_relaxed);
-            ret_sum->seen_ms = seen_ms > ret_sum->seen_ms ? seen_ms : ret_sum->seen_ms;
+            ret_sum->read_ms = later(ret_sum->read_ms, &cell->read_ms);
+            ret_sum->write_ms = later(ret_sum->write_ms, &cell->write_ms);
         }
     }
 }

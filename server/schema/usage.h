@@ -41,7 +41,8 @@ struct usage_sum {
     int64_t connections;
     uint64_t reads;
     uint64_t writes;
-    int64_t seen_ms; /* 0: never */
+    int64_t read_ms; /* the last one; 0: never */
+    int64_t write_ms;
 };
 void usage_sum(const struct usage *usage, unsigned version, struct usage_sum *ret_sum);
 

@@ -690,6 +690,45 @@ explain_says_what_ran(void **state)
     history_end(&history);
 }
 
+static void
+what_only_other_versions_have_can_be_forgotten(void **state)
+{
+    (void)state;
+    struct lens_schema *schema = schema_of(
+        HEAD ",\"versions\":[{\"version\":1},{\"version\":2,\"steps\":[{\"op\":\"remove\","
+             "\"path\":\"/one\"}]},{\"version\":3,\"steps\":[{\"op\":\"add\",\"path\":"
+             "\"/three\"}]}]}");
+    struct arena arena;
+    struct lens_failure failure;
+    arena_init(&arena, 0);
+    struct lens_record first = {.version = 1, .body = SLICE_OF("{\"one\":1}")};
+    struct lens_record third;
+    struct lens_record second;
+    struct slice view;
+    assert_int_equal(
+        lens_write(schema, &first, 3, SLICE_OF("{\"three\":3}"), &arena, &third, &failure),
+        LENS_WRITE_OK);
+    assert_true(lens_rebase(schema, &third, 2, &arena, &second, &failure));
+    struct lens_record kept = second;
+    assert_true(lens_forget(schema, &second, 1, 3, &arena, &kept.complement));
+    assert_true(slice_equal(kept.complement, second.complement));
+    assert_true(lens_forget(schema, &second, 2, 3, &arena, &kept.complement));
+    assert_true(lens_view(schema, &kept, 3, &arena, &view, &failure));
+    assert_true(slice_equal(view, SLICE_OF("{\"three\":3}")));
+    assert_true(lens_view(schema, &kept, 1, &arena, &view, &failure));
+    assert_true(slice_equal(view, SLICE_OF("{}")));
+    assert_true(lens_forget(schema, &second, 1, 2, &arena, &kept.complement));
+    assert_true(lens_view(schema, &kept, 1, &arena, &view, &failure));
+    assert_true(slice_equal(view, SLICE_OF("{\"one\":1}")));
+    assert_true(lens_forget(schema, &second, 2, 2, &arena, &kept.complement));
+    assert_int_equal(kept.complement.size, 0);
+    second.complement = SLICE_OF("\x01\xff\xff"); /* nothing that we wrote */
+    assert_true(lens_forget(schema, &second, 1, 3, &arena, &kept.complement));
+    assert_int_equal(kept.complement.size, 0);
+    arena_fini(&arena);
+    lens_schema_free(schema);
+}
+
 int
 main(void)
 {
@@ -710,6 +749,7 @@ main(void)
         cmocka_unit_test(limits_bound_what_comes_out),
         cmocka_unit_test(a_small_arena_makes_every_call_fail_cleanly),
         cmocka_unit_test(explain_says_what_ran),
+        cmocka_unit_test(what_only_other_versions_have_can_be_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
