@@ -9,33 +9,43 @@ struct gathered {
     struct arena *arena;
     struct quarantine_record *records;
     size_t count;
+    const struct slice *key; /* NULL: of all */
+    uint32_t db;
 };
 
-/* Keys are copied; bodies and complements are only measured. */
+/* Keys are copied; bodies only where one key is asked for, else they are only measured. */
 static void
 on_record(void *context, const struct quarantine_record *record)
 {
     struct gathered *gathered = context;
     struct quarantine_record *copy = &gathered->records[gathered->count];
+    if (gathered->count == RECORDS_MAX ||
+        (gathered->key != NULL &&
+         (record->db != gathered->db || !slice_equal(record->key, *gathered->key)))) {
+        return;
+    }
     *copy = *record;
-    if (arena_copy(gathered->arena, record->key, &copy->key)) {
+    if (arena_copy(gathered->arena, record->key, &copy->key) &&
+        (gathered->key == NULL ||
+         arena_copy(gathered->arena, record->value.body, &copy->value.body))) {
         gathered->count++;
     }
 }
 
 static bool
-gather(struct request *request, const struct registry_schema *schema,
+gather(struct request *request, const struct registry_schema *schema, const struct slice *key,
        struct gathered *ret_gathered)
 {
-    *ret_gathered = (struct gathered){.arena = request->arena};
+    *ret_gathered = (struct gathered){.arena = request->arena, .key = key, .db = request->db};
     ret_gathered->records =
         arena_calloc(request->arena, RECORDS_MAX, sizeof(*ret_gathered->records));
     if (ret_gathered->records == NULL) {
         reply_out_of_memory(request->reply);
         return false;
     }
-    quarantine_each(request->server->quarantine, schema->id, NULL, RECORDS_MAX, request->now_ms,
-                    on_record, ret_gathered);
+    quarantine_each(request->server->quarantine, schema->id, NULL,
+                    key == NULL ? RECORDS_MAX : SIZE_MAX, request->now_ms, on_record,
+                    ret_gathered);
     return true;
 }
 
@@ -51,7 +61,8 @@ list(struct request *request, const struct registry_schema *schema)
 {
     struct gathered gathered;
     struct reply *reply = request->reply;
-    if (!gather(request, schema, &gathered)) {
+    const struct slice *key = request->argc > 4 ? &request->argv[4] : NULL;
+    if (!gather(request, schema, key, &gathered)) {
         return;
     }
     reply_array(reply, gathered.count);
@@ -60,7 +71,7 @@ list(struct request *request, const struct registry_schema *schema)
         int64_t ttl_ms = record->expiry_ms == KEYSPACE_EXPIRY_NONE
                              ? -1
                              : record->expiry_ms - request->now_ms;
-        reply_map(reply, 8);
+        reply_map(reply, key == NULL ? 8 : 9);
         reply_string(reply, "key");
         reply_bulk(reply, record->key);
         reply_number(reply, "db", record->db);
@@ -72,6 +83,10 @@ list(struct request *request, const struct registry_schema *schema)
                      (int64_t)(record->value.body.size + record->value.complement.size));
         reply_number(reply, "since_ms", record->since_ms);
         reply_number(reply, "ttl_ms", ttl_ms);
+        if (key != NULL) {
+            reply_string(reply, "body");
+            reply_bulk(reply, record->value.body);
+        }
     }
 }
 
@@ -114,7 +129,7 @@ replay(struct request *request, const struct registry_schema *schema)
         return;
     }
     struct gathered gathered;
-    if (!gather(request, schema, &gathered)) {
+    if (!gather(request, schema, NULL, &gathered)) {
         return;
     }
     int64_t count = 0;
@@ -141,7 +156,7 @@ cmd_schema_quarantine(struct request *request)
         void (*run)(struct request *request, const struct registry_schema *schema);
         size_t argc_max;
     } actions[] = {
-        {SLICE("LIST"), list, 4},
+        {SLICE("LIST"), list, 5},
         {SLICE("REPLAY"), replay, 5},
         {SLICE("DROP"), drop, 5},
     };

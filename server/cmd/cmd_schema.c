@@ -207,3 +207,54 @@ cmd_schema_use(struct request *request)
     value_bind(request);
     reply_ok(request->reply);
 }
+
+/* ---- HELP ---- */
+
+/* What a row of the table does not say. */
+static const struct {
+    const char *name;
+    const char *arguments;
+} arguments[] = {
+    {"PUT", " <json> [FORCE]"},
+    {"GET", " <name>"},
+    {"DEL", " <name> [FORCE]"},
+    {"USE", " <name> <version>|RAW [<name> <version>|RAW ...]"},
+    {"CHECK", " <json>"},
+    {"TRY", " <json> [COUNT <records>]"},
+    {"STATUS", " [<name>]"},
+    {"EXPLAIN", " <key> [AS <version>|RAW]"},
+    {"BACKFILL", " <name> <version>|RAW [RATE <records per second>] | PAUSE | RESUME | CANCEL"},
+    {"RETIRE", " <name> <version> [FORCE|UNDO]"},
+    {"QUARANTINE", " <name> [LIST [<key>] | REPLAY [<key>] | DROP [<key>]]"},
+};
+
+static const char *
+arguments_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof(arguments) / sizeof(*arguments); i++) {
+        if (strcmp(arguments[i].name, name) == 0) {
+            return arguments[i].arguments;
+        }
+    }
+    return "";
+}
+
+void
+cmd_schema_help(struct request *request)
+{
+    static const char container[] = "SCHEMA|";
+    struct buffer *out = request->reply->out;
+    size_t count = 0;
+    for (size_t i = 0; i < command_count(); i++) {
+        count += strncmp(command_at(i)->name, container, sizeof(container) - 1) == 0;
+    }
+    reply_array(request->reply, 1 + 2 * count);
+    reply_simple(request->reply, "SCHEMA <subcommand> [<arg> ...]. Subcommands are:");
+    for (size_t i = 0; i < command_count(); i++) {
+        const struct command *row = command_at(i);
+        if (strncmp(row->name, container, sizeof(container) - 1) == 0) {
+            const char *name = row->name + sizeof(container) - 1;
+            buffer_printf(out, "+%s%s\r\n+    %s\r\n", name, arguments_of(name), row->summary);
+        }
+    }
+}
