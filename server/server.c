@@ -115,8 +115,8 @@ open_parts(struct server *server, struct buffer *ret_error)
     server->quarantine = quarantine_new();
     server->counters =
         aligned_alloc(64, (server->worker_count + 1) * sizeof(*server->counters));
-    server->command_calls =
-        calloc((server->worker_count + 1) * command_count(), sizeof(*server->command_calls));
+    server->command_uses =
+        calloc((server->worker_count + 1) * command_count(), sizeof(*server->command_uses));
     server->directories = calloc(server->worker_count, sizeof(*server->directories));
     server->memos = calloc(server->worker_count, sizeof(*server->memos));
     server->slowlog = slowlog_new(server->config);
@@ -125,7 +125,7 @@ open_parts(struct server *server, struct buffer *ret_error)
     CHECK(server->background != NULL);
     CHECK(server->keyspace != NULL && server->quarantine != NULL && server->sweep != NULL &&
           server->memos != NULL && server->slowlog != NULL && server->counters != NULL &&
-          server->command_calls != NULL && server->directories != NULL);
+          server->command_uses != NULL && server->directories != NULL);
     CHECK(eviction_open(server));
     CHECK(backfill_host_open(server));
     server->collector = collector_new(server);
@@ -153,7 +153,7 @@ close_parts(struct server *server)
     eviction_close(server);
     free(server->memos);
     free(server->directories);
-    free(server->command_calls);
+    free(server->command_uses);
     free(server->counters);
     slowlog_free(server->slowlog);
     backfill_host_close(server);

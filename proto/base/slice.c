@@ -18,16 +18,10 @@ slice_compare(struct slice a, struct slice b)
 }
 
 bool
-slice_equal_nocase(struct slice a, struct slice b)
+slice_equal_bytes_nocase(struct slice a, struct slice b)
 {
-    if (a.size != b.size) {
-        return false;
-    }
-    if (slice_equal(a, b)) {
-        return true; /* the common case, and the cheap one */
-    }
     for (size_t i = 0; i < a.size; i++) {
-        if (lower(a.data[i]) != lower(b.data[i])) {
+        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i])) {
             return false;
         }
     }
@@ -50,7 +44,8 @@ slice_to_uint64(struct slice slice, uint64_t *ret_value)
     uint64_t value = 0;
     for (size_t i = 0; i < slice.size; i++) {
         unsigned digit = (unsigned)(unsigned char)slice.data[i] - '0';
-        if (digit > 9 || value > (UINT64_MAX - digit) / 10) {
+        /* Only the twentieth digit can be too much. */
+        if (digit > 9 || (i == 19 && value > (UINT64_MAX - digit) / 10)) {
             return false;
         }
         value = value * 10 + digit;

@@ -44,8 +44,17 @@ slice_equal(struct slice a, struct slice b)
 /* Order by bytes, a proper prefix first: <0, 0 or >0. */
 int slice_compare(struct slice a, struct slice b);
 
+/* Do slices of one size hold the same but for the case of ASCII letters? */
+bool slice_equal_bytes_nocase(struct slice a, struct slice b);
+
 /* Equality without regard to the case of ASCII letters. */
-bool slice_equal_nocase(struct slice a, struct slice b);
+static inline bool
+slice_equal_nocase(struct slice a, struct slice b)
+{
+    return a.size == b.size &&
+           (a.size == 0 || (((a.data[0] ^ b.data[0]) & ~0x20) == 0 && /* most differ here */
+                            slice_equal_bytes_nocase(a, b)));
+}
 
 bool slice_starts_with(struct slice slice, struct slice prefix);
 

@@ -8,13 +8,6 @@
 enum { COMMAND_NAME_SIZE = 64 };
 
 bool
-argument_is(const struct request *request, size_t index, const char *word)
-{
-    return index < request->argc &&
-           slice_equal_nocase(request->argv[index], slice_from_string(word));
-}
-
-bool
 argument_int64(struct request *request, size_t index, int64_t *ret_value)
 {
     if (!slice_to_int64(request->argv[index], ret_value)) {

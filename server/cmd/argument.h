@@ -9,7 +9,12 @@
 #include "server/cmd/request.h"
 
 /* Is argv[index] this word, in any case? False past the end. */
-bool argument_is(const struct request *request, size_t index, const char *word);
+static inline bool
+argument_is(const struct request *request, size_t index, const char *word)
+{
+    return index < request->argc &&
+           slice_equal_nocase(request->argv[index], slice_from_string(word));
+}
 
 /* argv[index] as an integer, else "ERR value is not an integer or out of range". */
 bool argument_int64(struct request *request, size_t index, int64_t *ret_value);

@@ -328,19 +328,20 @@ static void
 append_command_stats(struct request *request, struct buffer *out)
 {
     for (size_t i = 0; i < command_count(); i++) {
-        uint64_t calls = statistics_calls(request->server, i);
-        if (calls == 0) {
+        struct statistics_command use = statistics_command(request->server, i);
+        if (use.calls == 0) {
             continue;
         }
         buffer_append_string(out, "cmdstat_");
         for (const char *at = command_at(i)->name; *at != '\0'; at++) {
             buffer_append_char(out, *at >= 'A' && *at <= 'Z' ? (char)(*at | 0x20) : *at);
         }
-        /* Commands are counted, not timed, but for the slow log. */
+        uint64_t us = ticks_to_us(use.ticks);
         buffer_printf(out,
-                      ":calls=%llu,usec=0,usec_per_call=0.00,rejected_calls=0,"
+                      ":calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=0,"
                       "failed_calls=0\r\n",
-                      (unsigned long long)calls);
+                      (unsigned long long)use.calls, (unsigned long long)us,
+                      (double)us / (double)use.calls);
     }
 }
 

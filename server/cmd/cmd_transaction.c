@@ -298,6 +298,7 @@ run_queued(struct request *request, const struct transaction *transaction, bool 
         each.all_locked = all_locked;
         if (dispatch_find_keys(&each)) {
             dispatch_locked(&each);
+            request->end_ticks = each.end_ticks;
         } else {
             reply_out_of_memory(request->reply);
         }

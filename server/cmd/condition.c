@@ -5,13 +5,13 @@
 #include <xxhash.h>
 
 static const struct {
-    const char *word;
+    struct slice word;
     enum condition_kind kind;
 } WORDS[] = {
-    {"IFEQ", CONDITION_EQUAL},
-    {"IFNE", CONDITION_NOT_EQUAL},
-    {"IFDEQ", CONDITION_DIGEST_EQUAL},
-    {"IFDNE", CONDITION_DIGEST_NOT_EQUAL},
+    {SLICE("IFEQ"), CONDITION_EQUAL},
+    {SLICE("IFNE"), CONDITION_NOT_EQUAL},
+    {SLICE("IFDEQ"), CONDITION_DIGEST_EQUAL},
+    {SLICE("IFDNE"), CONDITION_DIGEST_NOT_EQUAL},
 };
 
 void
@@ -27,7 +27,7 @@ bool
 condition_parse(const struct request *request, size_t index, enum condition_kind *ret_kind)
 {
     for (size_t i = 0; i < sizeof(WORDS) / sizeof(*WORDS); i++) {
-        if (argument_is(request, index, WORDS[i].word)) {
+        if (slice_equal_nocase(request->argv[index], WORDS[i].word)) {
             *ret_kind = WORDS[i].kind;
             return true;
         }

@@ -26,8 +26,8 @@ void dispatch(struct request *request);
 void dispatch_prepare(struct request *request);
 
 /*
- * For EXEC: run a queued command, its shards being locked already. The row and its gates were
- * passed when it was queued.
+ * For EXEC: run a queued command, its shards being locked already, and count it. The row and
+ * its gates were passed when it was queued.
  */
 void dispatch_locked(struct request *request);
 

@@ -14,6 +14,7 @@
 #include "server/cmd/session.h"
 #include "server/core/config.h"
 #include "server/core/counters.h"
+#include "server/core/ticks.h"
 #include "server/store/keyspace.h"
 
 struct registry;        /* server/schema/registry.h: one immutable epoch of schemas, releases */
@@ -41,6 +42,8 @@ struct request {
     const struct slice *argv; /* argv[0] as sent; borrowed until the handler returns */
     const struct key *keys;   /* of the row's KEYS, in order of argv */
     size_t key_count;
+    uint64_t end_ticks;   /* for dispatch: when the handler before this one ended */
+    uint64_t slow_ticks;  /* what takes longer may be one for the slow log */
     struct key *key_room; /* for dispatch: where a single key may be put; NULL: nowhere */
     uint32_t db;          /* keyspace database: the SELECTed one, or what it is mapped to */
     int64_t now_ms;       /* fixed for the request, and for all of an EXEC */
@@ -60,7 +63,7 @@ typedef void command_handler(struct request *request);
 enum command_flags {
     COMMAND_READ = 1 << 0,
     COMMAND_WRITE = 1 << 1,
-    COMMAND_FAST = 1 << 2, /* O(1) or O(log N): not timed for the slow log */
+    COMMAND_FAST = 1 << 2, /* O(1) or O(log N) */
     COMMAND_ADMIN = 1 << 3,
     COMMAND_NO_AUTH = 1 << 4,  /* runs before AUTH */
     COMMAND_NO_MULTI = 1 << 5, /* refused inside MULTI */
@@ -105,6 +108,12 @@ size_t command_row(const struct command *command); /* its index */
 /* Indices in argv of the keys; at most argc of them are written. Returns the count. */
 size_t command_key_indices(const struct command *command, size_t argc, size_t *ret_indices);
 
+/* How often a command was run, and for how long; written by one worker: relaxed. */
+struct command_use {
+    _Atomic uint64_t calls;
+    _Atomic uint64_t ticks; /* server/core/ticks.h */
+};
+
 /* Shared state of the whole server; the composition root (server/server.c) builds it. */
 struct server {
     struct config *config;
@@ -126,7 +135,7 @@ struct server {
     struct evictor *evictors;      /* one per thread, as <counters> */
     int64_t start_ms;
     char run_id[41];
-    _Atomic uint64_t *command_calls; /* [worker * command_count() + row], relaxed */
+    struct command_use *command_uses; /* [worker * command_count() + row] */
 
     /* Set by net/: what commands need from it. Any thread. */
     void (*kill_session)(struct server *server,

@@ -1,13 +1,13 @@
 #include "server/cmd/set_options.h"
 
 static const struct {
-    const char *word;
+    struct slice word;
     struct expiry_unit unit;
 } EXPIRIES[] = {
-    {"EX", {.is_seconds = true}},
-    {"PX", {0}},
-    {"EXAT", {.is_seconds = true, .is_absolute = true}},
-    {"PXAT", {.is_absolute = true}},
+    {SLICE("EX"), {.is_seconds = true}},
+    {SLICE("PX"), {0}},
+    {SLICE("EXAT"), {.is_seconds = true, .is_absolute = true}},
+    {SLICE("PXAT"), {.is_absolute = true}},
 };
 
 static bool
@@ -21,7 +21,7 @@ static bool
 parse_expiry(const struct request *request, size_t *index, struct set_options *options)
 {
     for (size_t i = 0; i < sizeof(EXPIRIES) / sizeof(*EXPIRIES); i++) {
-        if (!argument_is(request, *index, EXPIRIES[i].word)) {
+        if (!slice_equal_nocase(request->argv[*index], EXPIRIES[i].word)) {
             continue;
         }
         bool conflicts =

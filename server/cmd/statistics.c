@@ -11,7 +11,7 @@ enum {
 
 /* What the last reset found. */
 static _Atomic uint64_t counters_noted[COUNTER_COUNT];
-static _Atomic uint64_t calls_noted[ROW_COUNT];
+static struct command_use uses_noted[ROW_COUNT];
 
 static _Atomic uint64_t expired_noted;
 static _Atomic uint64_t evicted_noted;
@@ -28,13 +28,14 @@ sum_counter(const struct server *server, enum counter counter)
     return sum;
 }
 
-static uint64_t
-sum_calls(const struct server *server, size_t index)
+static struct statistics_command
+sum_command(const struct server *server, size_t index)
 {
-    uint64_t sum = 0;
+    struct statistics_command sum = {0};
     for (unsigned i = 0; i < server->worker_count; i++) {
-        sum += atomic_load_explicit(&server->command_calls[i * ROW_COUNT + index],
-                                    memory_order_relaxed);
+        const struct command_use *use = &server->command_uses[i * ROW_COUNT + index];
+        sum.calls += atomic_load_explicit(&use->calls, memory_order_relaxed);
+        sum.ticks += atomic_load_explicit(&use->ticks, memory_order_relaxed);
     }
     return sum;
 }
@@ -46,11 +47,13 @@ statistics_counter(const struct server *server, enum counter counter)
            atomic_load_explicit(&counters_noted[counter], memory_order_relaxed);
 }
 
-uint64_t
-statistics_calls(const struct server *server, size_t index)
+struct statistics_command
+statistics_command(const struct server *server, size_t index)
 {
-    return sum_calls(server, index) -
-           atomic_load_explicit(&calls_noted[index], memory_order_relaxed);
+    struct statistics_command sum = sum_command(server, index);
+    sum.calls -= atomic_load_explicit(&uses_noted[index].calls, memory_order_relaxed);
+    sum.ticks -= atomic_load_explicit(&uses_noted[index].ticks, memory_order_relaxed);
+    return sum;
 }
 
 void
@@ -93,7 +96,9 @@ statistics_reset(struct server *server)
                               memory_order_relaxed);
     }
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        atomic_store_explicit(&calls_noted[i], sum_calls(server, i), memory_order_relaxed);
+        struct statistics_command sum = sum_command(server, i);
+        atomic_store_explicit(&uses_noted[i].calls, sum.calls, memory_order_relaxed);
+        atomic_store_explicit(&uses_noted[i].ticks, sum.ticks, memory_order_relaxed);
     }
     struct keyspace_stats stats;
     keyspace_stats(server->keyspace, &stats);

@@ -16,8 +16,12 @@ uint64_t statistics_counter(const struct server *server, enum counter counter);
 /* The keyspace's counts, and its memory as it is. */
 void statistics_keyspace(const struct server *server, struct keyspace_stats *ret_stats);
 
-/* Calls of the command in row <index> of commands.def. */
-uint64_t statistics_calls(const struct server *server, size_t index);
+/* Of the command in row <index> of commands.def. */
+struct statistics_command {
+    uint64_t calls;
+    uint64_t ticks; /* in its handler: server/core/ticks.h */
+};
+struct statistics_command statistics_command(const struct server *server, size_t index);
 
 void statistics_reset(struct server *server);
 

@@ -1,5 +1,6 @@
 #include "server/core/ticks.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/rseq.h>
 #include <time.h>
@@ -10,6 +11,7 @@ _Thread_local struct ticks_thread ticks_thread = {.mark = &never_cleared};
 
 static uint64_t first_ticks; /* [const] after ticks_init() */
 static int64_t first_us;     /* [const] likewise */
+static _Atomic uint64_t ticks_per_ms;
 
 static int64_t
 now_us(void)
@@ -24,6 +26,24 @@ ticks_init(void)
 {
     first_ticks = ticks_now();
     first_us = now_us();
+}
+
+void
+ticks_calibrate(void)
+{
+    uint64_t elapsed = ticks_now() - first_ticks;
+    int64_t elapsed_us = now_us() - first_us;
+    if (elapsed_us > 0) {
+        double rate = (double)elapsed / (double)elapsed_us * 1000;
+        atomic_store_explicit(&ticks_per_ms, (uint64_t)rate, memory_order_relaxed);
+    }
+}
+
+uint64_t
+ticks_from_us(uint64_t us)
+{
+    uint64_t rate = atomic_load_explicit(&ticks_per_ms, memory_order_relaxed);
+    return us / 1000 * rate + us % 1000 * rate / 1000;
 }
 
 uint64_t

@@ -67,6 +67,12 @@ void ticks_init(void);
  * library does not help: ticks_own() is then all time. */
 bool ticks_watch(void);
 
+/* Find out how fast the counter runs, the better the later; by one thread, now and then. */
+void ticks_calibrate(void);
+
+/* <us> in ticks; 0 until the counter's speed is known. One load and a multiplication. */
+uint64_t ticks_from_us(uint64_t us);
+
 /* <ticks> in microseconds, by how fast the counter has run since ticks_init(). */
 uint64_t ticks_to_us(uint64_t ticks);
 

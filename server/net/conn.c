@@ -20,6 +20,7 @@ enum {
     CONN_FLUSH_SIZE = 256 * 1024,    /* write in the middle of a batch from here on */
     CONN_PAUSE_SIZE = 1024 * 1024,   /* run nothing more while so much waits */
     CONN_READ_SIZE_MIN = 16 * 1024,  /* room for the rest of an unfinished request */
+    CONN_CLOCK_US = 300,             /* read the clock anew after so long in a batch */
     CONN_SPARE_SIZE_MAX = 256 * 1024 /* bigger reply buffers are freed, not lent on */
 };
 
@@ -260,14 +261,27 @@ refuse(struct conn *conn, struct reply *reply, const char *error)
     conn->session.is_closing = true;
 }
 
+static uint64_t
+slow_ticks(const struct config *config)
+{
+    int64_t slow_us = config_number(config, CONFIG_SLOWLOG_LOG_SLOWER_THAN);
+    return slow_us < 0 ? UINT64_MAX : ticks_from_us((uint64_t)slow_us);
+}
+
+/* <clock_ticks>: when the request's clock was read. */
 static void
-run_request(struct conn *conn, struct request *request)
+run_request(struct conn *conn, struct request *request, uint64_t *clock_ticks)
 {
     request->reply->resp = atomic_load_explicit(&conn->session.resp, memory_order_relaxed);
     dispatch(request);
     conn->is_parked = request->is_parked;
     if (request->command == NULL || (request->command->flags & COMMAND_FAST) == 0) {
-        request->now_ms = wall_clock_ms(); /* time may have passed */
+        request->slow_ticks =
+            slow_ticks(request->server->config); /* it may have changed that */
+    }
+    if (request->end_ticks - *clock_ticks >= ticks_from_us(CONN_CLOCK_US)) {
+        request->now_ms = wall_clock_ms(); /* time has passed */
+        *clock_ticks = request->end_ticks;
     }
     if (atomic_load_explicit(&conn->session.is_killed, memory_order_relaxed)) {
         conn->session.is_closing = true;
@@ -275,6 +289,7 @@ run_request(struct conn *conn, struct request *request)
     if (conn->out.size >= CONN_FLUSH_SIZE) {
         flush(conn);
         take_output_buffer(conn);
+        request->end_ticks = ticks_now(); /* that was nobody's */
     }
     if (!conn->is_closed && is_over_output_limit(conn, request->now_ms)) {
         counters_add(conn->worker->counters, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS, 1);
@@ -298,6 +313,9 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         .worker_index = worker->index,
         .now_ms = wall_clock_ms(),
     };
+    request.slow_ticks = slow_ticks(worker->server->config);
+    uint64_t clock_ticks = ticks_now();
+    request.end_ticks = clock_ticks;
     struct batch batch;
     size_t used = 0;
     uint64_t count = 0;
@@ -313,7 +331,7 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         for (; done < batch.count && !is_paused(conn); done++) {
             if (batch.items[done].argc > 0) {
                 batch_load(&batch.items[done], &request);
-                run_request(conn, &request);
+                run_request(conn, &request, &clock_ticks);
                 count++;
             }
             used += batch.items[done].size;

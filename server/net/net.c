@@ -224,6 +224,7 @@ on_timer(uv_timer_t *timer)
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    ticks_calibrate();
     uint64_t start = ticks_own();
     uint64_t taken;
     bool is_more;

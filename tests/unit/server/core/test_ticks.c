@@ -26,6 +26,10 @@ ticks_become_microseconds(void **state)
     uint64_t us = ticks_to_us(ticks_now() - start);
     assert_true(us >= REST_MS * 900);
     assert_true(us < (uint64_t)60 * 1000 * 1000);
+    assert_int_equal(ticks_from_us(1000), 0); /* not known yet */
+    ticks_calibrate();
+    assert_in_range(ticks_to_us(ticks_from_us(1000000)), 900000, 1100000);
+    assert_in_range(ticks_to_us(ticks_from_us(1500)), 1350, 1650);
 }
 
 static void *
