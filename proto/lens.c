@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "proto/lens/run.h"
+#include "proto/lens/document.h"
 
 const char *
 lens_reason_name(enum lens_reason reason)
@@ -32,7 +32,8 @@ enum { LENS_TEXT_FACTOR = 8 };
 
 struct walk {
     struct run run;
-    struct tree_node *root;
+    struct document document;
+    bool parsed;         /* <document> is one */
     struct slice *lists; /* lists[v - 1]: of the step from v to v + 1 */
 };
 
@@ -46,20 +47,9 @@ bound(size_t size, size_t factor, size_t extra)
 static bool
 walk_parse(struct walk *walk, struct slice body, unsigned from, unsigned depth_max)
 {
-    struct run *run = &walk->run;
-    size_t offset = 0;
-    run->from = run->to = from;
-    run->codec = run->schema->versions[from - 1].codec;
-    enum codec_status status =
-        tree_parse(run->codec, body, depth_max, run->arena, &walk->root, &offset);
-    if (status != CODEC_OK) {
-        run_fail(run, status == CODEC_DEEP ? LENS_BUDGET : LENS_SYNTAX, NULL, "");
-        snprintf(run->failure->text, LENS_TEXT_SIZE, "%s%s at byte %zu",
-                 status == CODEC_DEEP ? "nested too deep" : "not ",
-                 status == CODEC_DEEP ? "" : run->codec->document, offset);
-        return false;
-    }
-    return walk->root != NULL || run_no_memory(run);
+    walk->run.from = walk->run.to = from;
+    walk->parsed = document_open(&walk->run, body, depth_max, &walk->document);
+    return walk->parsed;
 }
 
 /* Put the lists of a complement in their places. */
@@ -87,7 +77,7 @@ walk_check_identity(struct walk *walk, unsigned version)
     const struct plan_version *at = &walk->run.schema->versions[version - 1];
     for (size_t i = 0; i < at->identity_count; i++) {
         struct place place;
-        if (!run_resolve(&walk->run, walk->root, &at->identity[i], &place)) {
+        if (!run_resolve(&walk->run, walk->document.state, &at->identity[i], &place)) {
             return false;
         }
     }
@@ -111,6 +101,10 @@ walk_run(struct walk *walk, unsigned from, unsigned to, unsigned *ret_reached)
         run->from = at;
         run->to = up ? at + 1 : at - 1;
         *ret_reached = at;
+        if (walk->document.absent) {
+            *list = (struct slice){NULL, 0}; /* where there is no state, nothing hides */
+            continue;
+        }
         if ((list->size > 0 || run->settling) &&
             !memory_read(*list, step->list.count, run->arena, &in)) {
             return run_no_memory(run);
@@ -119,7 +113,7 @@ walk_run(struct walk *walk, unsigned from, unsigned to, unsigned *ret_reached)
             (out = arena_calloc(run->arena, step->list.count, sizeof(*out))) == NULL) {
             return run_no_memory(run);
         }
-        bool done = run_list(run, &step->list, up, walk->root, in, out);
+        bool done = run_list(run, &step->list, up, walk->document.state, in, out);
         if (run->no_memory || (!done && !run->settling)) {
             return false;
         }
@@ -171,22 +165,6 @@ translate(struct walk *walk, const struct lens_record *record, unsigned to)
     return walk_run(walk, record->version, to, &reached);
 }
 
-static bool
-walk_text(struct walk *walk, struct slice *ret_text)
-{
-    struct run *run = &walk->run;
-    struct slice text;
-    run->frame = NULL;
-    if (!tree_full_text(walk->root, run->arena, &text)) {
-        return run_no_memory(run);
-    }
-    if (text.size > run->text_max) {
-        return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
-    }
-    *ret_text = text;
-    return true;
-}
-
 /* --- views and rebasing ------------------------------------------------------------------- */
 
 /* A complement must be in proportion to the body. */
@@ -215,7 +193,8 @@ lens_rebase(const struct lens_schema *schema, const struct lens_record *record, 
         *ret_record = *record;
         return true;
     }
-    if (!translate(&walk, record, to) || !walk_text(&walk, &rebased.body)) {
+    if (!translate(&walk, record, to) ||
+        !document_text(&walk.run, &walk.document, &rebased.body)) {
         return false;
     }
     if (!memory_complement(schema, walk.lists, arena, &rebased.complement)) {
@@ -261,7 +240,7 @@ lens_explain(const struct lens_schema *schema, const struct lens_record *record,
         *ret_view = record->body;
         return true;
     }
-    if (!translate(&walk, record, to) || !walk_text(&walk, &view) ||
+    if (!translate(&walk, record, to) || !document_text(&walk.run, &walk.document, &view) ||
         !may_be_written_back(&walk, record, to, view.size)) {
         return false;
     }
@@ -300,7 +279,7 @@ lens_forget(const struct lens_schema *schema, const struct lens_record *record, 
 
 /*
  * Did a write change or remove the value of an identity member? <walk> has parsed the new body,
- * or has no root. A body that is no document has
+ * or not. A body that is no document has
  * none; one that is deeper than documents may be has them all the same, so here depth is no
  * matter (and what is too deep to tell counts as changed).
  */
@@ -319,15 +298,14 @@ identity_changed(const struct walk *walk, struct slice before, struct slice afte
         *ret_changed = old.run.failure->reason == LENS_BUDGET;
         return !old.run.no_memory;
     }
-    if (new.root == NULL && !walk_parse(&new, after, version, CODEC_DEPTH_MAX)) {
+    if (!new.parsed && !walk_parse(&new, after, version, CODEC_DEPTH_MAX)) {
         *ret_changed = new.run.failure->reason == LENS_BUDGET;
-        new.root = NULL;
     }
     for (size_t i = 0; i < at->identity_count && !*ret_changed; i++) {
         struct place was = {0};
         struct place is = {0};
-        if (!run_resolve(&old.run, old.root, &at->identity[i], &was) ||
-            (new.root != NULL && !run_resolve(&new.run, new.root, &at->identity[i], &is))) {
+        if (!run_resolve(&old.run, old.document.state, &at->identity[i], &was) ||
+            (new.parsed && !run_resolve(&new.run, new.document.state, &at->identity[i], &is))) {
             *ret_changed = true;
         } else if (was.member != NULL) {
             bool equal = false;
@@ -406,6 +384,37 @@ settle(struct walk *walk, struct lens_record *record)
            run_no_memory(run);
 }
 
+/* For taking a body of <version> apart, and nothing else. */
+static struct run
+checking_run(const struct lens_schema *schema, unsigned version, struct arena *arena,
+             struct lens_failure *failure)
+{
+    return (struct run){.schema = schema,
+                        .arena = arena,
+                        .failure = failure,
+                        .from = version,
+                        .to = version,
+                        .work_left = SIZE_MAX};
+}
+
+bool
+lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body)
+{
+    const struct plan_format *format = &schema->versions[version - 1].format;
+    struct arena arena;
+    struct document document;
+    struct lens_failure failure;
+    size_t offset;
+    if (format->count == 1) {
+        return format->codecs[0]->check(body, schema->limits.depth, &offset) == CODEC_OK;
+    }
+    arena_init(&arena, 0);
+    struct run run = checking_run(schema, version, &arena, &failure);
+    bool is_document = document_open(&run, body, schema->limits.depth, &document);
+    arena_fini(&arena);
+    return is_document;
+}
+
 enum lens_write
 lens_write(const struct lens_schema *schema, const struct lens_record *old, unsigned by,
            struct slice body, struct arena *arena, struct lens_record *ret_record,
@@ -418,14 +427,9 @@ lens_write(const struct lens_schema *schema, const struct lens_record *old, unsi
         return LENS_WRITE_REFUSED;
     }
     if (schema->strict) {
-        size_t offset;
-        const struct codec *codec = schema->versions[by - 1].codec;
-        enum codec_status status = codec->check(body, schema->limits.depth, &offset);
-        if (status != CODEC_OK) {
-            fail(ret_failure, status == CODEC_DEEP ? LENS_BUDGET : LENS_SYNTAX, by, by, "");
-            snprintf(ret_failure->text, LENS_TEXT_SIZE, "%s%s",
-                     status == CODEC_DEEP ? "nested too deep" : "not ",
-                     status == CODEC_DEEP ? "" : codec->document);
+        struct document document;
+        struct run run = checking_run(schema, by, arena, ret_failure);
+        if (!document_open(&run, body, schema->limits.depth, &document)) {
             return LENS_WRITE_REFUSED;
         }
     }

@@ -42,7 +42,8 @@ enum lens_outcome {
     X(LENS_UNMAPPED, "unmapped")     /* map: not in the table */                               \
     X(LENS_INEXACT, "inexact")       /* a quotient without end */                              \
     X(LENS_TOO_LONG, "too-long")     /* over 1,000 digits */                                   \
-    X(LENS_RANGE, "range")           /* a time outside the years 0000-9999 */                  \
+    X(LENS_RANGE, "range")           /* a value that the target form has no place for */       \
+    X(LENS_REFERENCE, "reference")   /* what the codec refers to by its place would move */    \
     X(LENS_NO_VERSION, "no-version") /* the record's or reader's version is unknown */         \
     X(LENS_BUDGET, "budget")         /* beyond depth, size or memory limits */
 

@@ -61,9 +61,10 @@ kind_has_names(unsigned kind)
 
 enum codec_status {
     CODEC_OK,
-    CODEC_BAD,   /* not of this codec */
-    CODEC_DEEP,  /* nested deeper than asked for */
-    CODEC_RANGE, /* a value that this codec has no place for */
+    CODEC_BAD,       /* not of this codec */
+    CODEC_DEEP,      /* nested deeper than asked for */
+    CODEC_RANGE,     /* a value that this codec has no place for */
+    CODEC_REFERENCE, /* what the codec refers to by its place would be elsewhere */
     CODEC_NO_MEMORY,
 };
 
@@ -97,11 +98,24 @@ struct codec_walk {
     enum codec_status status;
 };
 
+struct tree_node;
+
+/* A document that is not a value of its codec as it stands. */
+struct codec_document {
+    struct slice value; /* what it stands for, in the spelling of values */
+    unsigned form;      /* the codec's own */
+};
+
 struct codec {
     const char *name;     /* in schema documents */
     const char *document; /* in messages: "not <document>" */
     struct slice colon;   /* of a compact member; empty: a framed codec */
-    bool numbered;        /* elements of arrays have their positions for names */
+
+    /*
+     * Does the key <raw> say that it is element <index> of an array? NULL where elements have
+     * no keys.
+     */
+    bool (*is_position)(struct slice raw, uint64_t index);
 
     /* Spellings. */
     struct slice null;
@@ -111,11 +125,26 @@ struct codec {
     struct slice one_before; /* of an array of one element */
     struct slice one_after;
 
-    /* --- values ----------------------------------------------------------------------------
+    /* --- documents -------------------------------------------------------------------------
      */
 
     /* Is all of <text> one document? *ret_offset: where it goes wrong. */
     enum codec_status (*check)(struct slice text, unsigned depth_max, size_t *ret_offset);
+
+    /*
+     * What a checked document is as a value, and the document that an edited value is; NULL
+     * where they are the same. <root> is the tree of the document, <value> its text now.
+     * CODEC_RANGE or CODEC_REFERENCE, with *ret_problem, for a value that can be none.
+     */
+    enum codec_status (*document_open)(struct slice text, struct arena *arena,
+                                       struct codec_document *ret_document);
+    enum codec_status (*document_close)(const struct codec_document *document,
+                                        struct tree_node *root, struct slice value,
+                                        struct arena *arena, struct slice *ret_text,
+                                        const char **ret_problem);
+
+    /* --- values ----------------------------------------------------------------------------
+     */
 
     /* Is all of <raw>, with nothing around it, one value no deeper than <depth_max>? */
     bool (*is_value)(struct slice raw, unsigned depth_max);

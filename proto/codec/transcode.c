@@ -68,7 +68,7 @@ key_put(struct transcoder *at, const struct tree_node *node, bool object, size_t
         if (!at->from->key_is(tree_key(node), text)) {
             return CODEC_RANGE;
         }
-    } else if (at->to->numbered) {
+    } else if (at->to->is_position != NULL) {
         text = slice_make(number, (size_t)snprintf(number, sizeof(number), "%zu", index));
     } else {
         return CODEC_OK;

@@ -2,8 +2,6 @@
 
 #include "proto/base/check.h"
 
-#include <stdio.h>
-
 /* Nodes allocated at once for a container: twice these at first, then growing. */
 enum { TREE_CHUNK_MIN = 1, TREE_CHUNK_ROOT = 8, TREE_CHUNK_MAX = 32 };
 
@@ -231,14 +229,12 @@ enum kind
 tree_kind(const struct tree_node *node)
 {
     const struct tree_box *box = node->box;
-    if (box == NULL || !box->changed || !box->codec->numbered) {
+    if (box == NULL || !box->changed || box->codec->is_position == NULL) {
         return (enum kind)node->type;
     }
-    size_t index = 0;
+    uint64_t index = 0;
     for (const struct tree_node *child = box->first; child != NULL; child = child->next) {
-        char number[24];
-        int size = snprintf(number, sizeof(number), "%zu", index++);
-        if (!box->codec->key_is(tree_key(child), slice_make(number, (size_t)size))) {
+        if (!box->codec->is_position(tree_key(child), index++)) {
             return KIND_OBJECT;
         }
     }

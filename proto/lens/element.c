@@ -9,6 +9,8 @@
  */
 #include "proto/lens/align.h"
 
+#include <stdio.h>
+
 enum { FILTER_START = 0, FILTER_AFTER = 1 };
 
 /* The children of <container> as they stand. */
@@ -224,6 +226,32 @@ op_each(struct run *run, const struct plan_op *op, bool up, struct tree_node *ob
 /* --- filter
  * ------------------------------------------------------------------------------------- */
 
+/* Where elements have their positions for names, give them those that they have now. */
+static bool
+number_elements(struct run *run, struct tree_node *array)
+{
+    const struct codec *codec = run->codec;
+    uint64_t index = 0;
+    if (codec->is_position == NULL) {
+        return true;
+    }
+    for (struct tree_node *node = tree_first(array); node != NULL; node = node->next, index++) {
+        char number[24];
+        struct slice key;
+        if (codec->is_position(tree_key(node), index)) {
+            continue;
+        }
+        int size = snprintf(number, sizeof(number), "%llu", (unsigned long long)index);
+        if (!codec->key_encode(run->arena, slice_make(number, (size_t)size), &key)) {
+            return run_no_memory(run);
+        }
+        if (!tree_set_key(node, key, false, run->arena)) {
+            return run_no_memory(run);
+        }
+    }
+    return true;
+}
+
 static bool
 is_hidden(struct run *run, const struct plan_op *op, struct tree_node *element,
           bool *ret_hidden)
@@ -305,12 +333,13 @@ filter_restore(struct run *run, const struct plan_op *op, struct tree_node *arra
             run_note(run, op, "hidden element restored");
         }
     }
-    return true;
+    return number_elements(run, array);
 }
 
 static bool
-filter_take(struct run *run, const struct plan_op *op, struct tree_node *const *elements,
-            const bool *hidden, size_t count, struct slice *out)
+filter_take(struct run *run, const struct plan_op *op, struct tree_node *array,
+            struct tree_node *const *elements, const bool *hidden, size_t count,
+            struct slice *out)
 {
     struct tree_node **left = arena_calloc(run->arena, count, sizeof(struct tree_node *));
     size_t left_count = 0;
@@ -347,6 +376,10 @@ filter_take(struct run *run, const struct plan_op *op, struct tree_node *const *
         run_hold_node(run, elements[i]);
         run_hold(run, i > 0 ? elements[i - 1]->value_size : 0); /* an identity at most */
         tree_remove(elements[i]);
+        if (elements[i]->key_size > 0 &&
+            !tree_set_key(elements[i], (struct slice){NULL, 0}, false, run->arena)) {
+            return run_no_memory(run);
+        }
         if (run->remember &&
             !segment_write(run, &writer, elements[i], (struct slice){NULL, 0})) {
             return false;
@@ -354,7 +387,7 @@ filter_take(struct run *run, const struct plan_op *op, struct tree_node *const *
         run_note(run, op, "element hidden");
     }
     *out = writer_slice(&writer);
-    return !writer.failed || run_no_memory(run);
+    return writer.failed ? run_no_memory(run) : number_elements(run, array);
 }
 
 bool
@@ -400,5 +433,5 @@ op_filter(struct run *run, const struct plan_op *op, bool up, struct tree_node *
     if (up) {
         return in.size == 0 || filter_restore(run, op, array, elements, count, in);
     }
-    return !any || filter_take(run, op, elements, hidden, count, out);
+    return !any || filter_take(run, op, array, elements, hidden, count, out);
 }

@@ -20,6 +20,7 @@ enum {
     PLAN_NAME_SIZE_MAX = 128,
     PLAN_RETENTION_S = 7 * 24 * 3600,
     PLAN_RETENTION_MAX_S = 10 * 366 * 24 * 3600,
+    PLAN_LAYERS_MAX = 4, /* codecs of one version */
 };
 
 /*
@@ -118,8 +119,22 @@ struct plan_step {
     uint64_t fingerprint; /* of the meaning of the steps, not of their spelling */
 };
 
+/* How the bodies of a version are written: see document.h. */
+struct plan_format {
+    const struct codec *codecs[PLAN_LAYERS_MAX]; /* from the outside in */
+    unsigned count;
+    struct plan_path inside; /* in the first; count 0: its root */
+};
+
+/* The codec of the state. */
+static inline const struct codec *
+plan_format_codec(const struct plan_format *format)
+{
+    return format->codecs[format->count - 1];
+}
+
 struct plan_version {
-    const struct codec *codec;
+    struct plan_format format;
     struct plan_path *identity; /* of this version's form */
     size_t identity_count;
     struct slice steps; /* canonical text of the steps that lead here, for comparison */
@@ -150,7 +165,7 @@ struct lens_schema {
     enum lens_outcome outcome;
     bool strict;
     int64_t complement_retention_s; /* of what only withdrawn versions have */
-    const struct codec *codec;      /* of versions that state none */
+    struct plan_format format;      /* of versions that state none */
     struct plan_limits limits;
     struct slice identity; /* canonical text */
     unsigned version_count;

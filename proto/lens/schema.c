@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "proto/codec/msgpack.h"
+#include "proto/codec/php.h"
 #include "proto/lens/reader.h"
 
 /* --- members of the document ----------------------------------------------------------------
@@ -50,26 +51,63 @@ read_patterns(struct reader *reader, struct tree_node *array, bool prefixes_only
     return true;
 }
 
-static const struct codec *const codecs[] = {&codec_json, &codec_msgpack};
+static const struct codec *const codecs[] = {&codec_json, &codec_msgpack, &codec_php};
 
 static bool
-read_codec(struct reader *reader, struct tree_node *node, const struct codec **ret_codec)
+read_codec(struct reader *reader, struct tree_node *node, struct plan_format *format)
 {
     struct slice text;
-    if (node->type == KIND_ARRAY) {
-        return reader_refuse(reader, node, "a list of codecs is not supported yet");
-    }
     if (!reader_string(reader, node, &text)) {
         return false;
     }
+    if (format->count == PLAN_LAYERS_MAX) {
+        return reader_refuse(reader, node, "more than %d codecs in each other",
+                             PLAN_LAYERS_MAX);
+    }
     for (size_t i = 0; i < sizeof(codecs) / sizeof(*codecs); i++) {
         if (slice_equal(text, slice_from_string(codecs[i]->name))) {
-            *ret_codec = codecs[i];
+            format->codecs[format->count++] = codecs[i];
             return true;
         }
     }
     return reader_refuse(reader, node, "codec '%.*s' is not supported yet",
                          (int)(text.size < 40 ? text.size : 40), text.data);
+}
+
+/* A codec, or a list of them from the outside in; *ret_format stays where it is refused. */
+static bool
+read_codecs(struct reader *reader, struct tree_node *node, struct plan_format *ret_format)
+{
+    struct plan_format format = {.inside = ret_format->inside};
+    if (node->type != KIND_ARRAY) {
+        if (!read_codec(reader, node, &format)) {
+            return false;
+        }
+    } else {
+        if (!reader_array(reader, node)) {
+            return false;
+        }
+        for (struct tree_node *item = tree_first(node); item != NULL; item = item->next) {
+            if (!read_codec(reader, item, &format)) {
+                return false;
+            }
+        }
+        if (format.count == 0) {
+            return reader_refuse(reader, node, "a list of codecs must not be empty");
+        }
+    }
+    *ret_format = format;
+    return true;
+}
+
+/* Where the state is in its document; the codecs have been read. */
+static bool
+read_inside(struct reader *reader, struct tree_node *node, struct plan_format *format)
+{
+    reader->codec = format->codecs[0];
+    bool done = reader_path(reader, node, false, &format->inside);
+    reader->codec = plan_format_codec(format);
+    return done;
 }
 
 static bool
@@ -183,7 +221,7 @@ static bool
 read_identity(struct reader *reader, struct tree_node *array, struct lens_schema *schema)
 {
     struct plan_version *first = &schema->versions[0];
-    reader->codec = schema->codec;
+    reader->codec = plan_format_codec(&schema->format);
     if (!reader_array(reader, array) || !reader_canonical(reader, array, &schema->identity)) {
         return false;
     }
@@ -227,6 +265,26 @@ refuse_later(struct reader *reader, struct tree_node *object, const char *const 
     return true;
 }
 
+/*
+ * What the fingerprints of steps start from: what is remembered of a step is spelled in the
+ * codec of its documents.
+ */
+static uint64_t
+format_seed(const struct plan_format *format)
+{
+    uint64_t seed = 0;
+    for (unsigned i = 0; i < format->count; i++) {
+        const char *name = format->codecs[i]->name;
+        if (format->count > 1 || format->codecs[i] != &codec_json) {
+            seed = XXH3_64bits_withSeed(name, strlen(name), seed);
+        }
+    }
+    if (format->inside.count > 0) {
+        seed = XXH3_64bits_withSeed(format->inside.text.data, format->inside.text.size, seed);
+    }
+    return seed;
+}
+
 static bool
 read_steps(struct reader *reader, struct tree_node *steps, struct lens_schema *schema,
            unsigned version)
@@ -238,18 +296,36 @@ read_steps(struct reader *reader, struct tree_node *steps, struct lens_schema *s
                           !reader_canonical(reader, steps, canonical))) {
         return false;
     }
-    step->fingerprint = XXH3_64bits(canonical->data, canonical->size);
+    step->fingerprint = XXH3_64bits_withSeed(
+        canonical->data, canonical->size, format_seed(&schema->versions[version - 1].format));
     return reader_carry_identity(reader, steps, &step->list, &schema->versions[version - 2],
                                  &schema->versions[version - 1]);
 }
 
 static bool
-read_version_codec(struct reader *reader, struct tree_node *node)
+format_same(const struct plan_format *a, const struct plan_format *b)
 {
-    const struct codec *codec;
-    return read_codec(reader, node, &codec) &&
-           (codec == reader->codec ||
-            reader_refuse(reader, node, "a change of codec is not supported yet"));
+    bool same = a->count == b->count && plan_path_same(&a->inside, &b->inside);
+    for (unsigned i = 0; same && i < a->count; i++) {
+        same = a->codecs[i] == b->codecs[i];
+    }
+    return same;
+}
+
+/* How the documents of a version are written, where it states that itself. */
+static bool
+read_version_format(struct reader *reader, struct tree_node *version,
+                    struct plan_format *format)
+{
+    struct tree_node *codec = reader_member(version, "codec");
+    struct tree_node *inside = reader_member(version, "inside");
+    struct plan_format own = *format;
+    if ((codec != NULL && !read_codecs(reader, codec, &own)) ||
+        (inside != NULL && !read_inside(reader, inside, &own))) {
+        return false;
+    }
+    return format_same(&own, format) || reader_refuse(reader, codec != NULL ? codec : inside,
+                                                      "a change of codec is not supported yet");
 }
 
 static bool
@@ -257,20 +333,15 @@ read_version(struct reader *reader, struct tree_node *node, struct lens_schema *
              unsigned version)
 {
     static const char *const members[] = {"version", "steps", "codec", "inside", NULL};
-    static const char *const later[] = {"inside", NULL};
     bool is_object = reader_object(reader, node, "a version", members);
     if (node->type != KIND_OBJECT || !reader_kept(reader, is_object) ||
         !reader_kept(reader, read_number(reader, node, version)) ||
-        !refuse_later(reader, node, later)) {
+        !reader_kept(reader, read_version_format(reader, node, &schema->format))) {
         return false;
     }
-    struct tree_node *codec = reader_member(node, "codec");
     struct tree_node *steps = reader_member(node, "steps");
-    reader->codec = schema->codec;
-    if (codec != NULL && !reader_kept(reader, read_version_codec(reader, codec))) {
-        return false;
-    }
-    schema->versions[version - 1].codec = reader->codec;
+    schema->versions[version - 1].format = schema->format;
+    reader->codec = plan_format_codec(&schema->format);
     if (version > 1) {
         return read_steps(reader, steps, schema, version);
     }
@@ -313,7 +384,7 @@ read_versions(struct reader *reader, struct tree_node *array, struct tree_node *
 static bool
 read_head(struct reader *reader, struct tree_node *root, struct lens_schema *schema)
 {
-    static const char *const later[] = {"inside", "fields", "on_write", NULL};
+    static const char *const later[] = {"fields", "on_write", NULL};
     struct tree_node *name;
     struct tree_node *keys;
     struct tree_node *codec;
@@ -322,9 +393,13 @@ read_head(struct reader *reader, struct tree_node *root, struct lens_schema *sch
     if (!reader_kept(reader, has_name)) {
         return false;
     }
-    bool has_codec =
-        reader_need(reader, root, "codec", &codec) && read_codec(reader, codec, &schema->codec);
-    if (!reader_kept(reader, has_codec) || !refuse_later(reader, root, later)) {
+    struct tree_node *inside = reader_member(root, "inside");
+    bool has_codec = reader_need(reader, root, "codec", &codec) &&
+                     read_codecs(reader, codec, &schema->format);
+    if (!reader_kept(reader, has_codec) ||
+        (inside != NULL &&
+         !reader_kept(reader, read_inside(reader, inside, &schema->format))) ||
+        !refuse_later(reader, root, later)) {
         return false;
     }
     bool has_keys =
@@ -454,7 +529,7 @@ schema_new(struct slice json, struct lens_problem *problem, lens_on_problem *on_
     }
     arena_init(&schema->arena, 0);
     schema->db = -1;
-    schema->codec = &codec_json;
+    schema->format = (struct plan_format){.codecs = {&codec_json}, .count = 1};
     schema->identity = SLICE_OF("[]");
     schema->default_version = 1;
     schema->complement_retention_s = PLAN_RETENTION_S;
@@ -534,8 +609,11 @@ lens_schema_conflicts(const struct lens_schema *old, const struct lens_schema *n
         problem_set(&problem, "/schema", "the name of a published schema cannot change");
         on_problem(context, &problem);
     }
-    if (old->codec != next->codec) {
-        problem_set(&problem, "/codec", "the codec of a published schema cannot change");
+    if (!format_same(&old->format, &next->format)) {
+        bool inside = !plan_path_same(&old->format.inside, &next->format.inside);
+        problem_set(&problem, inside ? "/inside" : "/codec",
+                    "%s of a published schema cannot change",
+                    inside ? "where the state is in documents" : "the codec");
         on_problem(context, &problem);
     }
     if (!slice_equal(old->identity, next->identity)) {
@@ -655,12 +733,4 @@ size_t
 lens_schema_identity_count(const struct lens_schema *schema)
 {
     return schema->versions[0].identity_count;
-}
-
-bool
-lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body)
-{
-    size_t offset;
-    return schema->versions[version - 1].codec->check(body, schema->limits.depth, &offset) ==
-           CODEC_OK;
 }

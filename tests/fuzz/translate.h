@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 static const char *const documents[] = {
-    "{\"schema\":\"s\",\"keys\":[\"s:*\"],\"codec\":\"%s\",\"identity\":[\"/p/"
+    "{\"schema\":\"s\",\"keys\":[\"s:*\"],\"codec\":%s,\"identity\":[\"/p/"
     "u\"],\"versions\":["
     "{\"version\":1},{\"version\":2,\"steps\":["
     "{\"op\":\"rename\",\"path\":\"/a\",\"to\":\"b\"},"
@@ -27,7 +27,7 @@ static const char *const documents[] = {
     "{\"op\":\"convert\",\"path\":\"/v\",\"from\":\"integer\",\"to\":\"string\"},"
     "{\"op\":\"fill\",\"path\":\"/f\",\"value\":1}]}]}",
 
-    "{\"schema\":\"c\",\"keys\":[\"c:*\"],\"codec\":\"%s\",\"versions\":[{\"version\":1},"
+    "{\"schema\":\"c\",\"keys\":[\"c:*\"],\"codec\":%s,\"versions\":[{\"version\":1},"
     "{\"version\":2,\"steps\":[{\"op\":\"each\",\"path\":\"/i\",\"key\":\"/k\",\"steps\":["
     "{\"op\":\"add\",\"path\":\"/n\",\"default\":\"\"},"
     "{\"op\":\"scale\",\"path\":\"/p\",\"factor\":\"100\",\"up_digits\":0,\"down_digits\":2}]},"
@@ -90,7 +90,7 @@ look(const struct lens_schema *schema, const struct lens_record *record, struct 
     }
 }
 
-/* For schemas of <codec>, always the same in one program. */
+/* For schemas of <codec> (JSON text), always the same in one program. */
 static int
 translate_one(const char *codec, const uint8_t *data, size_t size)
 {

@@ -64,14 +64,18 @@ documents_are_checked(void **state)
             "exact name");
     refused("{\"schema\":\"s\",\"keys\":[\"a\",\"a\"],\"codec\":\"json\"," ONE "}", "/keys/1",
             "repeated");
-    refused("{\"schema\":\"s\",\"keys\":[\"a\"],\"codec\":\"php\"," ONE "}", "/codec",
-            "codec 'php' is not supported yet");
-    refused("{\"schema\":\"s\",\"keys\":[\"a\"],\"codec\":[\"php\",\"json\"]," ONE "}",
-            "/codec", "not supported yet");
+    refused("{\"schema\":\"s\",\"keys\":[\"a\"],\"codec\":\"yaml\"," ONE "}", "/codec",
+            "codec 'yaml' is not supported yet");
+    refused("{\"schema\":\"s\",\"keys\":[\"a\"],\"codec\":[\"php\",\"yaml\"]," ONE "}",
+            "/codec/1", "not supported yet");
+    refused("{\"schema\":\"s\",\"keys\":[\"a\"],\"codec\":[]," ONE "}", "/codec",
+            "must not be empty");
+    accepted("{\"schema\":\"s\",\"keys\":[\"a\"],\"codec\":[\"php\",\"json\"]," ONE "}");
+    accepted(WITH("\"inside\":\"/value\"," ONE));
+    refused(WITH("\"inside\":\"value\"," ONE), "/inside", "start with '/'");
     accepted("{\"schema\":\"s\",\"keys\":[\"*\",\"a\",\"b:*\"],\"codec\":\"json\","
              "\"except\":[\"*_LOCK\"],\"db\":2,\"strict\":true,\"default_version\":1,"
              "\"on_untranslatable\":\"miss\"," ONE "}");
-    refused(WITH("\"inside\":\"/value\"," ONE), "/inside", "not supported yet");
     refused(WITH("\"color\":1," ONE), "/color", "unknown member 'color'");
     refused(WITH("\"strict\":1," ONE), "/strict", "true or false");
     refused(WITH("\"strict\":true,\"strict\":true," ONE), "/strict", "occurs twice");

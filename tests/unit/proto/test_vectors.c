@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "proto/codec/msgpack.h"
+#include "proto/codec/php.h"
 #include "proto/codec/transcode.h"
 #include "proto/lens.h"
 
@@ -261,12 +262,20 @@ every_history_reads_as_it_should_in_msgpack(void **state)
     play_all(&codec_msgpack);
 }
 
+static void
+every_history_reads_as_it_should_in_php(void **state)
+{
+    (void)state;
+    play_all(&codec_php);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_history_reads_as_it_should),
         cmocka_unit_test(every_history_reads_as_it_should_in_msgpack),
+        cmocka_unit_test(every_history_reads_as_it_should_in_php),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,8 @@
+/* Documents of PHP, and complements: see translate.h. */
+#include "tests/fuzz/translate.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return translate_one("\"php\"", data, size);
+}
