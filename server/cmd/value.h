@@ -105,6 +105,10 @@ bool value_restore(struct request *request, const struct key *key, const struct 
  */
 void value_bind(struct request *request);
 
+/* Bind a session that has been bound by an older registry anew; true when it was. */
+bool value_rebind(const struct server *server, struct session *session,
+                  const struct registry *registry);
+
 /*
  * Translation outside the lock. While request->may_run_again is set, a call that would have to
  * translate notes what it needs, changes nothing and fails without a reply; the handler

@@ -34,10 +34,9 @@ text_of(const char *text)
 }
 
 static bool
-resolve(struct request *request)
+resolve(const struct server *server, struct session *session, const struct registry *registry)
 {
-    struct session *session = request->session;
-    const struct mapping *mapping = request->server->mapping;
+    const struct mapping *mapping = server->mapping;
     struct bindings_source source = {.user = text_of(session->user),
                                      .client_name = text_of(session->name)};
     if (mapping != NULL) {
@@ -45,7 +44,7 @@ resolve(struct request *request)
         source.database_release = mapping_database_release(
             mapping, atomic_load_explicit(&session->db, memory_order_relaxed));
     }
-    return bindings_resolve(session->bindings, request->registry, &source);
+    return bindings_resolve(session->bindings, registry, &source);
 }
 
 /* Current bindings; false without memory. */
@@ -56,7 +55,8 @@ bind(struct request *request)
     if (session->bindings == NULL && (session->bindings = bindings_new()) == NULL) {
         return false;
     }
-    return bindings_are_current(session->bindings, request->registry) || resolve(request);
+    return bindings_are_current(session->bindings, request->registry) ||
+           resolve(request->server, session, request->registry);
 }
 
 void
@@ -68,6 +68,14 @@ value_bind(struct request *request)
     if (!registry_is_empty(request->registry)) {
         (void)bind(request); /* without memory: at the next use, which will say so */
     }
+}
+
+bool
+value_rebind(const struct server *server, struct session *session,
+             const struct registry *registry)
+{
+    return session->bindings != NULL && !bindings_are_current(session->bindings, registry) &&
+           resolve(server, session, registry);
 }
 
 const struct registry_schema *

@@ -115,7 +115,7 @@ struct passage {
 static void
 on_passed(void *owner, void *argument)
 {
-    (void)owner;
+    worker_rebind(owner);
     struct passage *passage = argument;
     if (atomic_fetch_sub(&passage->left, 1) == 1) {
         passage->on_all_passed(passage->context);

@@ -4,6 +4,7 @@
 #include "server/cmd/directory.h"
 #include "server/cmd/value.h"
 #include "server/core/log.h"
+#include "server/schema/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,4 +241,32 @@ worker_load(const struct worker *worker)
 {
     return atomic_load_explicit(&worker->conn_count, memory_order_relaxed) +
            atomic_load_explicit(&worker->arriving_count, memory_order_relaxed);
+}
+
+enum { REBIND_SIZE = 256 };
+
+static void
+on_rebind(void *owner, void *argument)
+{
+    (void)argument;
+    worker_rebind(owner);
+}
+
+void
+worker_rebind(struct worker *worker)
+{
+    const struct registry *registry = registry_current(worker->server->registries);
+    size_t count = 0;
+    if (worker->bound_epoch == registry_epoch(registry) || worker->is_stopping) {
+        return;
+    }
+    for (struct conn *conn = worker->conns; conn != NULL && count < REBIND_SIZE;
+         conn = conn_next(conn)) {
+        count += value_rebind(worker->server, conn_session(conn), registry);
+    }
+    if (count == REBIND_SIZE) {
+        loop_post(&worker->loop, on_rebind, NULL);
+    } else {
+        worker->bound_epoch = registry_epoch(registry);
+    }
 }

@@ -34,6 +34,7 @@ struct worker {
     _Atomic uint64_t conn_count;     /* open connections, for the choice of a worker */
     _Atomic uint64_t arriving_count; /* accepted, not opened yet */
     struct conn *conns;
+    uint64_t bound_epoch; /* of the registry, that all connections were bound by */
     bool is_stopping;
     int64_t stop_ms; /* loop time at which patience ends */
 };
@@ -63,6 +64,12 @@ worker_begin_turn(struct worker *worker)
 
 /* Connections it has or is about to have. */
 uint64_t worker_load(const struct worker *worker);
+
+/*
+ * Let idle connections, too, speak what the registry says now, so that they are counted there;
+ * a bounded number at once, the rest in later turns.
+ */
+void worker_rebind(struct worker *worker);
 
 /* Look for killed connections. */
 void worker_post_kill(struct worker *worker);

@@ -5,6 +5,7 @@
 #include "server/schema/sweep.h"
 #include "server/schema/usage.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -360,6 +361,73 @@ it_takes_less_while_turns_are_long(void **state)
     close_world(&world);
 }
 
+struct writer {
+    struct world *world;
+    atomic_bool is_over;
+    uint64_t writes;
+    uint64_t lost;
+};
+
+enum { RACED = 200, PAD = 4000 };
+
+/* Write 1, 2, 3 ... to every key in turn, looking whether the last one is still there. */
+static void *
+write_on(void *context)
+{
+    struct writer *writer = context;
+    char body[PAD + 64];
+    char was[32];
+    for (uint64_t number = 1; !atomic_load(&writer->is_over); number++) {
+        for (unsigned i = 0; i < RACED; i++) {
+            char name[64];
+            struct key key = key_of(writer->world, i, name, sizeof(name));
+            int size = snprintf(body, sizeof(body), "{\"a\":%llu,\"d\":\"%0*d\"}",
+                                (unsigned long long)number, PAD, 0);
+            const struct value value = {
+                .body = slice_make(body, (size_t)size), .schema = 1, .version = 1};
+            keyspace_lock(writer->world->keyspace, &key, 1);
+            const struct entry *entry = keyspace_peek_locked(writer->world->keyspace, &key, 1);
+            if (entry != NULL) {
+                struct value now;
+                entry_value(entry, &now);
+                size = snprintf(was, sizeof(was), "{\"%c\":%llu,", now.version == 1 ? 'a' : 'b',
+                                (unsigned long long)number - 1);
+                writer->lost += !slice_starts_with(now.body, slice_make(was, (size_t)size));
+            }
+            (void)keyspace_set_locked(writer->world->keyspace, &key, &value,
+                                      KEYSPACE_EXPIRY_NONE);
+            keyspace_unlock(writer->world->keyspace, &key, 1);
+            writer->writes++;
+        }
+    }
+    return NULL;
+}
+
+static void
+writes_that_come_in_between_are_never_lost(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world);
+    begin(&world);
+    struct writer writer = {.world = &world};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, write_on, &writer), 0);
+    uint64_t rewritten = 0;
+    for (unsigned pass = 0; pass < 3; pass++) {
+        want(&world, REGISTRY_BACKFILL_RUNNING, 2, 0);
+        rewritten += wait_for(&world, BACKFILL_DONE).rewritten;
+        want(&world, REGISTRY_BACKFILL_PAUSED, 2, 0); /* so that it is not done any more */
+        (void)wait_for(&world, BACKFILL_PAUSED);
+    }
+    atomic_store(&writer.is_over, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(rewritten > 0);
+    assert_true(writer.writes > RACED);
+    assert_int_equal(writer.lost, 0);
+    close_world(&world);
+}
+
 static void
 a_pass_that_was_wanted_before_a_restart_is_made_after_it(void **state)
 {
@@ -397,6 +465,7 @@ main(void)
         cmocka_unit_test(what_expires_soon_and_what_cannot_be_rebased_is_left_alone),
         cmocka_unit_test(it_can_be_paused_resumed_cancelled_and_waits_for_memory),
         cmocka_unit_test(it_takes_less_while_turns_are_long),
+        cmocka_unit_test(writes_that_come_in_between_are_never_lost),
         cmocka_unit_test(a_pass_that_was_wanted_before_a_restart_is_made_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
