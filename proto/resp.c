@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SPAN_CAPACITY_MIN = 8, SPAN_CAPACITY_KEPT = 1024 };
+enum { SPAN_CAPACITY_MIN = 8, SPAN_CAPACITY_KEPT = 1024, APART_CAPACITY_MIN = 4 };
 
 void
 resp_request_init(struct resp_request *request)
@@ -15,6 +15,7 @@ void
 resp_request_fini(struct resp_request *request)
 {
     free(request->spans);
+    free(request->aparts);
     *request = (struct resp_request){0};
 }
 
@@ -30,6 +31,7 @@ resp_request_clear(struct resp_request *request)
     request->argc = 0;
     request->argc_expected = 0;
     request->has_bulk_size = false;
+    request->apart_count = 0;
 }
 
 static enum resp_result
@@ -392,6 +394,25 @@ resp_request_take(const char *data, size_t size, const struct resp_limits *limit
     }
     *ret_argc = argc;
     return (size_t)(at - data);
+}
+
+bool
+resp_request_set_apart(struct resp_request *request, const char *bytes)
+{
+    if (request->apart_count == request->apart_capacity) {
+        size_t capacity = request->apart_capacity * 2;
+        capacity = capacity < APART_CAPACITY_MIN ? APART_CAPACITY_MIN : capacity;
+        struct resp_apart *aparts = realloc(request->aparts, capacity * sizeof(*aparts));
+        if (aparts == NULL) {
+            return false;
+        }
+        request->aparts = aparts;
+        request->apart_capacity = capacity;
+    }
+    request->aparts[request->apart_count++] =
+        (struct resp_apart){request->argc, slice_make(bytes, request->bulk_size)};
+    request->bulk_size = 0;
+    return true;
 }
 
 size_t

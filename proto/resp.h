@@ -26,6 +26,12 @@ struct resp_span {
     size_t size;
 };
 
+/* An argument that was read to a place of its own. */
+struct resp_apart {
+    size_t index; /* of the argument */
+    struct slice bytes;
+};
+
 /* What a request may be; smaller before authentication. */
 struct resp_limits {
     size_t argc_max;
@@ -41,6 +47,9 @@ struct resp_request {
     bool has_bulk_size;
     struct resp_span *spans; /* [owned] */
     size_t span_capacity;
+    struct resp_apart *aparts; /* [owned] ascending */
+    size_t apart_count;
+    size_t apart_capacity;
     char error[RESP_ERROR_SIZE]; /* when BAD: "Protocol error: ..." without CRLF */
 };
 
@@ -65,6 +74,13 @@ enum resp_result resp_request_parse(struct resp_request *request, char *data, si
  */
 size_t resp_request_take(const char *data, size_t size, const struct resp_limits *limits,
                          size_t argc_max, struct slice *ret_argv, size_t *ret_argc);
+
+/*
+ * After MORE in the middle of a bulk, whose bytes from data[position] on lie elsewhere in the
+ * meantime: the <bulk_size> bytes at <bytes> are the argument. In the data, what follows it
+ * comes at the position; its span means nothing. False without memory.
+ */
+bool resp_request_set_apart(struct resp_request *request, const char *bytes);
 
 /* Bytes still missing of the argument being read; 0 when unknown. */
 size_t resp_request_missing(const struct resp_request *request, size_t size);

@@ -166,3 +166,16 @@ argument_string_fits(struct request *request, uint64_t size, uint64_t more)
     }
     return true;
 }
+
+struct block *
+argument_find_block(struct request *request, struct slice bytes)
+{
+    for (size_t i = 0; i < request->block_count; i++) {
+        size_t index = (request->block_next + i) % request->block_count;
+        if (request->blocks[index]->bytes == bytes.data) {
+            request->block_next = index + 1;
+            return request->blocks[index];
+        }
+    }
+    return NULL;
+}

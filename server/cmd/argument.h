@@ -66,4 +66,19 @@ void argument_wrong_count(struct request *request);
 /* Would a string of <size> + <more> bytes pass proto-max-bulk-len? Then it was refused. */
 bool argument_string_fits(struct request *request, uint64_t size, uint64_t more);
 
+/*
+ * The block that holds <bytes>, an argument; NULL: they lie elsewhere. Arguments of
+ * BLOCK_SIZE_MIN bytes and more have blocks, for whoever stores them to hold. O(1) for those
+ * who ask in the order of argv.
+ */
+struct block *argument_find_block(struct request *request, struct slice bytes);
+
+static inline struct block *
+argument_block(struct request *request, struct slice bytes)
+{
+    return __builtin_expect(bytes.size < BLOCK_SIZE_MIN, 1)
+               ? NULL
+               : argument_find_block(request, bytes);
+}
+
 #endif

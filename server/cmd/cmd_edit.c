@@ -61,8 +61,9 @@ cmd_getrange(struct request *request)
     struct range range;
     if (found == VALUE_FOUND && !range_is_reversed(first, last) &&
         range_resolve(first, last, view.size, &range)) {
-        reply_bulk(request->reply,
-                   slice_make(view.data + range.first, (size_t)(range.last - range.first + 1)));
+        value_reply(
+            request, &request->keys[0],
+            slice_make(view.data + range.first, (size_t)(range.last - range.first + 1)));
     } else {
         reply_bulk(request->reply, SLICE_OF(""));
     }

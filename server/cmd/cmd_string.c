@@ -4,12 +4,13 @@
 #include "server/cmd/value.h"
 
 static void
-reply_bulk_or_null(struct reply *reply, bool found, struct slice bytes)
+reply_view_or_null(struct request *request, const struct key *key, bool found,
+                   struct slice view)
 {
     if (found) {
-        reply_bulk(reply, bytes);
+        value_reply(request, key, view);
     } else {
-        reply_null(reply);
+        reply_null(request->reply);
     }
 }
 
@@ -25,7 +26,7 @@ cmd_get(struct request *request)
     struct slice view = SLICE("");
     enum value_find found = value_read(request, &request->keys[0], &view);
     if (found != VALUE_FAILED) {
-        reply_bulk_or_null(request->reply, found == VALUE_FOUND, view);
+        reply_view_or_null(request, &request->keys[0], found == VALUE_FOUND, view);
     }
 }
 
@@ -83,6 +84,21 @@ check_requirements(struct request *request, const struct set_options *options,
     return condition_check(request, &options->condition, old->view);
 }
 
+/* The write ends the life of the <old> view, and may itself be refused. */
+static void
+replace_and_reply(struct request *request, struct slice body, struct slice old,
+                  int64_t expiry_ms)
+{
+    struct value_held held;
+    if (!value_hold(request, &request->keys[0], old, &held)) {
+        reply_out_of_memory(request->reply);
+    } else if (value_write(request, &request->keys[0], body, expiry_ms)) {
+        value_reply_held(request, &held);
+    } else {
+        value_let_go(&held);
+    }
+}
+
 /* SET with anything that depends on what is there. */
 static void
 set_conditionally(struct request *request, struct slice body, const struct set_options *options,
@@ -97,10 +113,8 @@ set_conditionally(struct request *request, struct slice body, const struct set_o
         return;
     }
     if (result == CONDITION_HOLDS) {
-        /* The write ends the life of the old view, and may itself be refused. */
-        if (old.found && options->answers_old &&
-            !arena_copy(request->arena, old.view, &old.view)) {
-            reply_out_of_memory(request->reply);
+        if (old.found && options->answers_old) {
+            replace_and_reply(request, body, old.view, expiry_ms);
             return;
         }
         if (!value_write(request, &request->keys[0], body, expiry_ms)) {
@@ -108,7 +122,7 @@ set_conditionally(struct request *request, struct slice body, const struct set_o
         }
     }
     if (options->answers_old) {
-        reply_bulk_or_null(request->reply, old.found, old.view);
+        reply_view_or_null(request, &request->keys[0], old.found, old.view);
     } else if (result == CONDITION_HOLDS) {
         reply_ok(request->reply);
     } else {
@@ -191,7 +205,7 @@ cmd_getdel(struct request *request)
     if (found == VALUE_FAILED) {
         return;
     }
-    reply_bulk_or_null(request->reply, found == VALUE_FOUND, view);
+    reply_view_or_null(request, key, found == VALUE_FOUND, view);
     if (found == VALUE_FOUND) {
         (void)keyspace_delete_locked(request->server->keyspace, key, request->now_ms);
     }
@@ -226,7 +240,7 @@ cmd_getex(struct request *request)
         !set_options_expiry(request, &options, KEYSPACE_EXPIRY_NONE, &expiry_ms)) {
         return;
     }
-    reply_bulk(request->reply, view);
+    value_reply(request, key, view);
     if (options.expiry_index != 0 && expiry_ms <= request->now_ms) {
         (void)keyspace_delete_locked(keyspace, key, request->now_ms);
     } else if (options.expiry_index != 0 || (options.persists && has_expiry(request, key))) {
@@ -258,7 +272,7 @@ cmd_mget(struct request *request)
     }
     reply_array(request->reply, request->key_count);
     for (size_t i = 0; i < request->key_count; i++) {
-        reply_bulk_or_null(request->reply, views[i].data != NULL, views[i]);
+        reply_view_or_null(request, &request->keys[i], views[i].data != NULL, views[i]);
     }
 }
 
@@ -321,8 +335,10 @@ cmd_digest(struct request *request)
     char digits[DIGEST_SIZE];
     if (found == VALUE_FOUND) {
         digest_write(view, digits);
+        reply_bulk(request->reply, slice_make(digits, DIGEST_SIZE));
+    } else {
+        reply_null(request->reply);
     }
-    reply_bulk_or_null(request->reply, found == VALUE_FOUND, slice_make(digits, DIGEST_SIZE));
 }
 
 /* Does DELEX's condition hold for the entry that is there? REFUSED: an error was replied. */

@@ -3,6 +3,7 @@
  * of all queued and watched keys at once, so that nothing happens between its commands.
  */
 #include "proto/base/check.h"
+#include "server/cmd/argument.h"
 #include "server/cmd/dispatch.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/transaction.h"
@@ -14,6 +15,8 @@ enum { WATCHED_LOOKED_AT = 64 };
 struct queued {
     struct queued *next;
     const struct command *command;
+    struct block **blocks; /* [owned] of large arguments, which are not copied */
+    size_t block_count;
     size_t argc;
     struct slice argv[];
 };
@@ -31,6 +34,7 @@ struct transaction {
     struct queued *first;
     struct queued *last;
     size_t count;
+    size_t block_size;       /* bytes of large arguments */
     struct watched *watched; /* [owned] */
     atomic_bool is_dirty;    /* a watched key was changed; set by other workers */
 };
@@ -57,7 +61,7 @@ bool
 transaction_may_grow(const struct session *session, uint64_t *ret_size)
 {
     const struct transaction *transaction = session->transaction;
-    *ret_size = transaction->may_grow ? transaction->memory.used : 0;
+    *ret_size = transaction->may_grow ? transaction->memory.used + transaction->block_size : 0;
     return transaction->may_grow;
 }
 
@@ -67,6 +71,40 @@ transaction_fail(struct session *session)
     if (transaction_is_active(session)) {
         session->transaction->is_failed = true;
     }
+}
+
+static void
+let_go(struct queued *queued)
+{
+    for (size_t i = 0; i < queued->block_count; i++) {
+        block_unref(queued->blocks[i]);
+    }
+}
+
+/* Keep argv: large arguments by their blocks, the others as copies. False without memory. */
+static bool
+keep_arguments(struct request *request, struct transaction *transaction, struct queued *queued)
+{
+    struct arena *memory = &transaction->memory;
+    if (request->block_count > 0) {
+        queued->blocks = arena_calloc(memory, request->block_count, sizeof(*queued->blocks));
+        if (queued->blocks == NULL) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < request->argc; i++) {
+        struct slice argument = request->argv[i];
+        struct block *block = argument_block(request, argument);
+        if (block == NULL && !arena_copy(memory, argument, &queued->argv[i])) {
+            return false;
+        }
+        if (block != NULL) {
+            queued->argv[i] = argument;
+            queued->blocks[queued->block_count++] = block_ref(block);
+            transaction->block_size += argument.size;
+        }
+    }
+    return memory->used_max == 0 || transaction->block_size <= memory->used_max - memory->used;
 }
 
 bool
@@ -80,13 +118,10 @@ transaction_queue(struct request *request)
     if (queued == NULL) {
         return false;
     }
-    queued->next = NULL;
-    queued->command = request->command;
-    queued->argc = request->argc;
-    for (size_t i = 0; i < request->argc; i++) {
-        if (!arena_copy(&transaction->memory, request->argv[i], &queued->argv[i])) {
-            return false;
-        }
+    *queued = (struct queued){.command = request->command, .argc = request->argc};
+    if (!keep_arguments(request, transaction, queued)) {
+        let_go(queued);
+        return false;
     }
     if (transaction->last != NULL) {
         transaction->last->next = queued;
@@ -108,6 +143,10 @@ clear_queue(struct session *session)
     transaction->is_active = false;
     transaction->is_failed = false;
     transaction->may_grow = false;
+    transaction->block_size = 0;
+    for (struct queued *queued = transaction->first; queued != NULL; queued = queued->next) {
+        let_go(queued);
+    }
     transaction->first = transaction->last = NULL;
     transaction->count = 0;
     arena_fini(&transaction->memory);
@@ -169,6 +208,7 @@ transaction_close(struct server *server, struct session *session)
 {
     if (session->transaction != NULL) {
         unwatch(server, session);
+        clear_queue(session);
         arena_fini(&session->transaction->memory);
         free(session->transaction);
         session->transaction = NULL;
@@ -294,6 +334,9 @@ run_queued(struct request *request, const struct transaction *transaction, bool 
         each.command = queued->command;
         each.argc = queued->argc;
         each.argv = queued->argv;
+        each.blocks = queued->blocks;
+        each.block_count = queued->block_count;
+        each.block_next = 0;
         each.is_in_exec = true;
         each.all_locked = all_locked;
         if (dispatch_find_keys(&each)) {

@@ -289,7 +289,7 @@ run_handler(struct request *request)
     end(request);
     while (value_must_run_again(request)) {
         *request->reply = before;
-        request->reply->out->size = size_before;
+        reply_cut(request->reply, size_before);
         value_prepare(request);
         if (is_kept) {
             request->command->handler(request);
@@ -352,13 +352,16 @@ dispatch(struct request *request)
     request->value_state = NULL;
 
     gate_and_run(request);
+    if (request->value_state != NULL) {
+        value_end(request);
+    }
 
     if (request->reply->errors != errors_before) {
         counters_add(request->counters, COUNTER_ERROR_REPLIES,
                      request->reply->errors - errors_before);
     }
     if (is_skipped || session->reply_mode == SESSION_REPLY_OFF) {
-        request->reply->out->size = size_before;
+        reply_cut(request->reply, size_before);
     }
     session->skip_next_reply |= is_skipped && request->is_parked; /* the one still to come */
 }

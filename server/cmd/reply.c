@@ -92,6 +92,30 @@ reply_bulk(struct reply *reply, struct slice bytes)
 }
 
 void
+reply_block(struct reply *reply, struct slice bytes, struct block *block)
+{
+    if (bytes.size < BLOCK_SIZE_MIN || reply->references == NULL) {
+        reply_bulk(reply, bytes);
+        return;
+    }
+    append_header(reply, '$', (int64_t)bytes.size);
+    if (!reply->out->failed &&
+        !references_add(reply->references, reply->out->size, bytes, block)) {
+        reply->out->failed = true;
+    }
+    buffer_append(reply->out, "\r\n", 2);
+}
+
+void
+reply_cut(struct reply *reply, size_t size)
+{
+    reply->out->size = size;
+    if (reply->references != NULL) {
+        references_cut(reply->references, size);
+    }
+}
+
+void
 reply_string(struct reply *reply, const char *text)
 {
     reply_bulk(reply, slice_from_string(text));

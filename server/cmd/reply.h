@@ -11,11 +11,13 @@
 
 #include "proto/base/buffer.h"
 #include "proto/base/slice.h"
+#include "server/cmd/references.h"
 
 struct reply {
-    struct buffer *out; /* [borrowed] */
-    unsigned resp;      /* 2 or 3 */
-    uint64_t errors;    /* error replies written, for counters */
+    struct buffer *out;            /* [borrowed] */
+    unsigned resp;                 /* 2 or 3 */
+    uint64_t errors;               /* error replies written, for counters */
+    struct references *references; /* [borrowed] into <out>; NULL: everything is copied */
 };
 
 void reply_ok(struct reply *reply);
@@ -23,8 +25,15 @@ void reply_simple(struct reply *reply, const char *text);
 void reply_integer(struct reply *reply, int64_t value);
 void reply_bulk(struct reply *reply, struct slice bytes);
 void reply_string(struct reply *reply, const char *text); /* a bulk string */
-void reply_null(struct reply *reply);                     /* nil bulk string; "_" in RESP3 */
-void reply_null_array(struct reply *reply);               /* nil array (EXEC); "_" in RESP3 */
+
+/* A bulk that lies in <block>: held until it is written, and copied only if it is small. */
+void reply_block(struct reply *reply, struct slice bytes, struct block *block);
+
+/* Take back what was replied since <out> had <size> bytes; with no lock held. */
+void reply_cut(struct reply *reply, size_t size);
+
+void reply_null(struct reply *reply);       /* nil bulk string; "_" in RESP3 */
+void reply_null_array(struct reply *reply); /* nil array (EXEC); "_" in RESP3 */
 void reply_array(struct reply *reply, size_t count);
 void reply_map(struct reply *reply, size_t pair_count);      /* RESP2: array of 2 * pairs */
 void reply_set(struct reply *reply, size_t count);           /* RESP2: array */

@@ -40,7 +40,11 @@ struct request {
     struct reply *reply;
     size_t argc;
     const struct slice *argv; /* argv[0] as sent; borrowed until the handler returns */
-    const struct key *keys;   /* of the row's KEYS, in order of argv */
+    struct block *const
+        *blocks; /* [borrowed] of large arguments, ascending: argument_block() */
+    size_t block_count;
+    size_t block_next;      /* where argument_block() looks first */
+    const struct key *keys; /* of the row's KEYS, in order of argv */
     size_t key_count;
     uint64_t end_ticks;   /* for dispatch: when the handler before this one ended */
     uint64_t slow_ticks;  /* what takes longer may be one for the slow log */

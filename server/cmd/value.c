@@ -1,5 +1,6 @@
 #include "server/cmd/value_state.h"
 
+#include "server/cmd/argument.h"
 #include "server/schema/bindings.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/usage.h"
@@ -95,6 +96,51 @@ value_count_translation(struct request *request, const struct spoken *spoken, un
     usage_translated(spoken->schema->usage, request->worker_index, from, spoken->version);
 }
 
+/* ---- large views ---- */
+
+void
+value_reply_large(struct request *request, const struct key *key, struct slice view)
+{
+    struct block *block = value_block(request, key, view);
+    if (block != NULL) {
+        reply_block(request->reply, view, block);
+    } else {
+        reply_bulk(request->reply, view);
+    }
+}
+
+bool
+value_hold(struct request *request, const struct key *key, struct slice view,
+           struct value_held *ret_held)
+{
+    struct block *block = value_block(request, key, view);
+    if (block != NULL) {
+        *ret_held = (struct value_held){.view = view, .block = block_ref(block)};
+        return true;
+    }
+    ret_held->block = NULL;
+    return arena_copy(request->arena, view, &ret_held->view);
+}
+
+void
+value_reply_held(struct request *request, struct value_held *held)
+{
+    if (held->block != NULL) {
+        reply_block(request->reply, held->view, held->block);
+    } else {
+        reply_bulk(request->reply, held->view);
+    }
+    value_let_go(held);
+}
+
+/* Frees nothing: until the unlock the entry holds the block, too, be it alive or buried. */
+void
+value_let_go(struct value_held *held)
+{
+    block_unref(held->block);
+    held->block = NULL;
+}
+
 /* ---- writing ---- */
 
 static bool
@@ -159,13 +205,17 @@ value_expire(struct request *request, const struct key *key, int64_t expiry_ms)
 bool
 value_write_record(struct request *request, const struct key *key, const struct entry *entry,
                    const struct spoken *spoken, const struct lens_record *old,
-                   struct slice body, int64_t expiry_ms)
+                   const struct value *written, int64_t expiry_ms)
 {
     const struct registry_schema *schema = spoken->schema;
     bool is_simple =
         old == NULL || (old->version == spoken->version && old->complement.size == 0);
     bool is_over = expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms;
-    struct value value = {.body = body, .schema = schema->id, .version = spoken->version};
+    struct slice body = written->body;
+    struct value value = {.body = body,
+                          .block = written->block,
+                          .schema = schema->id,
+                          .version = spoken->version};
     struct quarantined *aside = NULL;
     if (!is_simple || lens_schema_strict(schema->lens)) {
         struct value_answer room;
@@ -213,29 +263,30 @@ value_write(struct request *request, const struct key *key, struct slice body,
         value_reply_failure(request);
         return false;
     }
+    const struct value value = {.body = body, .block = argument_block(request, body)};
     if (spoken.schema == NULL && expiry_ms != VALUE_KEEP_TTL) {
-        return value_store(request, key, &(struct value){.body = body}, expiry_ms);
+        return value_store(request, key, &value, expiry_ms);
     }
     struct entry *entry = keyspace_peek_locked(request->server->keyspace, key, request->now_ms);
     if (expiry_ms == VALUE_KEEP_TTL) {
         expiry_ms = entry == NULL ? KEYSPACE_EXPIRY_NONE : entry_expiry_ms(entry);
     }
     if (spoken.schema == NULL) {
-        return value_store(request, key, &(struct value){.body = body}, expiry_ms);
+        return value_store(request, key, &value, expiry_ms);
     }
     struct lens_record record;
     const struct lens_record *old = NULL;
     if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
-        struct value value;
-        entry_value(entry, &value);
-        record = value_record(spoken.schema, &value);
+        struct value stored;
+        entry_value(entry, &stored);
+        record = value_record(spoken.schema, &stored);
         old = &record;
     }
     unsigned speaks = spoken.version;
     if (speaks == BINDINGS_RAW) {
         spoken.version = old == NULL ? spoken.schema->base_version : old->version;
     }
-    if (!value_write_record(request, key, entry, &spoken, old, body, expiry_ms)) {
+    if (!value_write_record(request, key, entry, &spoken, old, &value, expiry_ms)) {
         return false;
     }
     usage_write(spoken.schema->usage, request->worker_index, speaks, request->now_ms);

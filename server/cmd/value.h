@@ -34,6 +34,31 @@ enum {
 };
 
 /*
+ * Reply <view>, or a part of it, that was read of <key>, before the key is written to: a large
+ * one by its block. A view that is needed after a write is held: by its block, too, or as a
+ * copy in the arena. False without memory.
+ */
+struct value_held {
+    struct slice view;
+    struct block *block; /* [owned] NULL: it is a copy */
+};
+bool value_hold(struct request *request, const struct key *key, struct slice view,
+                struct value_held *ret_held);
+void value_reply_held(struct request *request, struct value_held *held); /* and let go */
+void value_let_go(struct value_held *held);
+void value_reply_large(struct request *request, const struct key *key, struct slice view);
+
+static inline void
+value_reply(struct request *request, const struct key *key, struct slice view)
+{
+    if (__builtin_expect(view.size < BLOCK_SIZE_MIN, 1)) {
+        reply_bulk(request->reply, view);
+    } else {
+        value_reply_large(request, key, view);
+    }
+}
+
+/*
  * Store <body> as the caller's version: a plain SET over whatever is there (also another type).
  * <expiry_ms> at or before now: the key is deleted instead. False when an error was replied (a
  * strict schema, no memory); nothing changed then.
@@ -126,5 +151,8 @@ void value_prepare(struct request *request); /* no lock held */
 
 /* Keep the memo of worker <worker> (which calls this) within its room, which may change. */
 void value_trim_memo(struct server *server, unsigned worker);
+
+/* Let go of what a request with a value_state held; no lock held. */
+void value_end(struct request *request);
 
 #endif

@@ -41,22 +41,22 @@ write_elsewhere(struct request *request, const struct key *from, const struct ke
         }
         return false;
     }
-    struct slice body;
-    if (!arena_copy(request->arena, view, &body)) {
+    struct value value = {.body = view, .block = value_block(request, from, view)};
+    if (value.block == NULL && !arena_copy(request->arena, view, &value.body)) {
         reply_out_of_memory(request->reply);
         return false;
     }
     const struct entry *entry = keyspace_peek_locked(keyspace, from, request->now_ms);
     int64_t expiry_ms = entry_expiry_ms(entry);
     if (spoken.schema == NULL) {
-        if (!value_store(request, to, &(struct value){.body = body}, expiry_ms)) {
+        if (!value_store(request, to, &value, expiry_ms)) {
             return false;
         }
     } else {
         if (spoken.version == BINDINGS_RAW) {
             spoken.version = spoken.schema->base_version;
         }
-        if (!value_write_record(request, to, NULL, &spoken, NULL, body, expiry_ms)) {
+        if (!value_write_record(request, to, NULL, &spoken, NULL, &value, expiry_ms)) {
             return false;
         }
     }

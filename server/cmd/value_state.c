@@ -178,6 +178,29 @@ find_granted(struct value_state *state, const struct value_question *wanted)
     return NULL;
 }
 
+/* The block that the value of <key> has, or had when the locks were given up. */
+static struct block *
+block_of(struct request *request, const struct key *key)
+{
+    const struct value_state *state = request->value_state;
+    if (state != NULL && state->is_unlocked) {
+        const struct value_sight *sight = &state->sights[key - request->keys];
+        return sight->kind == SIGHT_WISH ? sight->wish->question.block : sight->block;
+    }
+    const struct entry *entry =
+        keyspace_peek_locked(request->server->keyspace, key, request->now_ms);
+    return entry == NULL ? NULL : entry_block(entry);
+}
+
+struct block *
+value_block(struct request *request, const struct key *key, struct slice view)
+{
+    struct block *block = view.size < BLOCK_SIZE_MIN ? NULL : block_of(request, key);
+    bool lies_in = block != NULL && (uintptr_t)view.data >= (uintptr_t)block->bytes &&
+                   (uintptr_t)view.data - (uintptr_t)block->bytes < block_room(block);
+    return lies_in ? block : NULL;
+}
+
 static bool
 is_argument(const struct request *request, struct slice bytes)
 {
@@ -210,6 +233,9 @@ wish_new(struct request *request, struct value_state *state,
     struct value_wish *wish = arena_alloc(request->arena, sizeof(*wish));
     if (wish != NULL) {
         wish->question = *wanted;
+        if (wish->question.block != NULL) {
+            (void)block_ref(wish->question.block);
+        }
         wish->is_granted = false;
         wish->next = NULL;
         *(state->last != NULL ? &state->last->next : &state->wishes) = wish;
@@ -226,7 +252,7 @@ note(struct request *request, struct value_state *state, const struct value_ques
     struct arena *arena = request->arena;
     struct value_question question = *wanted;
     if ((wanted->had_old &&
-         (!arena_copy(arena, wanted->old.body, &question.old.body) ||
+         ((wanted->block == NULL && !arena_copy(arena, wanted->old.body, &question.old.body)) ||
           !arena_copy(arena, wanted->old.complement, &question.old.complement))) ||
         (wanted->is_write && !is_argument(request, wanted->body) &&
          !arena_copy(arena, wanted->body, &question.body))) {
@@ -357,6 +383,7 @@ value_translate(struct request *request, const struct key *key, const struct ent
         .schema = spoken->schema,
         .version = spoken->version,
         .old = *record,
+        .block = entry_block(entry),
     };
     return translate(request, &wanted, room);
 }
@@ -378,6 +405,7 @@ value_translate_write(struct request *request, const struct key *key, const stru
     };
     if (old != NULL) {
         wanted.old = *old;
+        wanted.block = entry_block(entry);
         wanted.revision = entry_revision(entry);
     }
     return translate(request, &wanted, room);
@@ -404,4 +432,24 @@ value_prepare(struct request *request)
     state->cursor = NULL;
     state->miss_count = 0;
     state->is_waiting = false;
+}
+
+void
+value_let_sights_go(struct request *request)
+{
+    struct value_sight *sights = request->value_state->sights;
+    for (size_t i = 0; sights != NULL && i < request->key_count; i++) {
+        block_unref(sights[i].block);
+        sights[i].block = NULL;
+    }
+}
+
+void
+value_end(struct request *request)
+{
+    value_let_sights_go(request);
+    for (const struct value_wish *wish = request->value_state->wishes; wish != NULL;
+         wish = wish->next) {
+        block_unref(wish->question.block);
+    }
 }

@@ -54,7 +54,8 @@ struct value_question {
     const struct registry_schema *schema;
     unsigned version; /* of the view, or of the writer */
     struct lens_record old;
-    struct slice body; /* of a write */
+    struct block *block; /* of <old>: [borrowed], [owned] by a wish; NULL: it has none */
+    struct slice body;   /* of a write */
 };
 
 /* ... and what came out. */
@@ -88,6 +89,7 @@ struct value_sight {
     enum value_sight_kind kind;
     struct spoken spoken;
     struct slice view;
+    struct block *block; /* [owned] that <view> lies in; NULL: it is a copy */
     struct value_wish *wish;
 };
 
@@ -131,6 +133,12 @@ void value_fail_view(struct request *request, const struct key *key,
 void value_count_translation(struct request *request, const struct spoken *spoken,
                              unsigned from);
 
+/* The block that <view>, as it was read of <key>, lies in; borrowed. NULL: in none. */
+struct block *value_block(struct request *request, const struct key *key, struct slice view);
+
+/* Let go of the blocks that the sights hold. */
+void value_let_sights_go(struct request *request);
+
 /* An entry as a record of <schema>: a foreign one is a body of the base version. */
 struct lens_record value_record(const struct registry_schema *schema,
                                 const struct value *value);
@@ -140,12 +148,14 @@ bool value_store(struct request *request, const struct key *key, const struct va
                  int64_t expiry_ms);
 
 /*
- * Write <body> as <spoken> over the record <old> of <entry>; both NULL: nothing is there that
- * is a record. False when an error was replied, or the handler is to be run again.
+ * Write body (and block) of <written> as <spoken> over the record <old> of <entry>; both NULL:
+ * nothing is there that is a record. False when an error was replied, or the handler is to be
+ * run again.
  */
 bool value_write_record(struct request *request, const struct key *key,
                         const struct entry *entry, const struct spoken *spoken,
-                        const struct lens_record *old, struct slice body, int64_t expiry_ms);
+                        const struct lens_record *old, const struct value *written,
+                        int64_t expiry_ms);
 
 /*
  * Reads and writes translated, or wished for: NULL when the handler is to be run again. The

@@ -171,6 +171,21 @@ look(struct request *request, const struct key *key, struct seen *ret_seen)
     return look_at_entry(request, key, entry, ret_seen);
 }
 
+/* By its block if it is large, else as a copy. */
+static bool
+keep_view(struct request *request, const struct key *key, const struct seen *seen,
+          struct value_sight *sight)
+{
+    struct block *block = value_block(request, key, seen->view);
+    *sight =
+        (struct value_sight){.kind = SIGHT_VIEW, .spoken = seen->spoken, .view = seen->view};
+    if (block != NULL) {
+        sight->block = block_ref(block);
+        return true;
+    }
+    return arena_copy(request->arena, seen->view, &sight->view);
+}
+
 /* Take along what <key>, which is not wished for, holds; false if the lock is needed again. */
 static bool
 keep(struct request *request, const struct key *key, struct value_sight *sight)
@@ -186,8 +201,7 @@ keep(struct request *request, const struct key *key, struct value_sight *sight)
         *sight = (struct value_sight){.kind = kinds[found]};
         return true;
     case LOOK_VIEW:
-        *sight = (struct value_sight){.kind = SIGHT_VIEW, .spoken = seen.spoken};
-        return arena_copy(request->arena, seen.view, &sight->view);
+        return keep_view(request, key, &seen, sight);
     case LOOK_LATER:
         return sight->kind == SIGHT_WISH;
     case LOOK_FAILED:
@@ -209,6 +223,7 @@ value_keep(struct request *request)
         if (state->sights[i].kind == SIGHT_NONE &&
             !keep(request, &request->keys[i], &state->sights[i])) {
             state->is_keeping = false;
+            value_let_sights_go(request); /* which the entries hold, too: nothing is freed */
             return false;
         }
     }

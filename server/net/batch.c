@@ -1,6 +1,7 @@
 #include "server/net/batch.h"
 
 #include "server/cmd/dispatch.h"
+#include "server/store/block.h"
 
 #include <stdio.h>
 
@@ -19,6 +20,10 @@ take_parsed(const struct resp_request *parser, const char *data, struct arena *a
     item->size = parser->position;
     item->argc = parser->argc;
     item->argv = argv;
+    item->may_be_large = parser->apart_count > 0;
+    for (size_t i = 0; i < parser->apart_count; i++) {
+        argv[parser->aparts[i].index] = parser->aparts[i].bytes;
+    }
     return true;
 }
 
@@ -55,6 +60,7 @@ batch_parse(struct batch *batch, struct resp_request *parser, char *data, size_t
         item->command = NULL;
         item->keys = NULL;
         item->key_count = 0;
+        item->may_be_large = false;
         if (batch->count > 0 && data[used] != '*') {
             return;
         }
@@ -73,6 +79,7 @@ batch_parse(struct batch *batch, struct resp_request *parser, char *data, size_t
             }
             is_begun = false;
         }
+        item->may_be_large |= item->size >= BLOCK_SIZE_MIN;
         used += item->size;
         batch->count++;
     }

@@ -19,7 +19,8 @@ enum { BATCH_COUNT_MAX = 16, BATCH_ARGUMENT_COUNT = 128 };
 struct batch_item {
     size_t size; /* bytes of input */
     size_t argc; /* 0: empty, to be skipped */
-    const struct slice *argv;
+    struct slice *argv;
+    bool may_be_large;             /* it may have large arguments: intake_complete() */
     const struct command *command; /* from dispatch_prepare(); NULL: not prepared */
     const struct key *keys;
     size_t key_count;

@@ -5,6 +5,8 @@
 #include "server/cmd/dispatch.h"
 #include "server/cmd/transaction.h"
 #include "server/net/batch.h"
+#include "server/net/output.h"
+#include "server/net/pending.h"
 #include "server/net/worker.h"
 #include "server/schema/bindings.h"
 #include "server/schema/registry.h"
@@ -19,15 +21,8 @@ enum {
     CONN_BULK_MAX_UNAUTHENTICATED = 16 * 1024,
     CONN_FLUSH_SIZE = 256 * 1024,    /* write in the middle of a batch from here on */
     CONN_PAUSE_SIZE = 1024 * 1024,   /* run nothing more while so much waits */
-    CONN_READ_SIZE_MIN = 16 * 1024,  /* room for the rest of an unfinished request */
     CONN_CLOCK_US = 300,             /* read the clock anew after so long in a batch */
     CONN_SPARE_SIZE_MAX = 256 * 1024 /* bigger reply buffers are freed, not lent on */
-};
-
-/* An unfinished request, or requests that wait for the socket to take earlier replies. */
-struct pending {
-    struct resp_request parser;
-    struct buffer bytes;
 };
 
 struct conn {
@@ -42,10 +37,12 @@ struct conn {
     struct conn *next;
     struct conn *previous;
     struct session session;
-    struct pending *pending;    /* [owned] NULL: between requests */
-    struct buffer out;          /* replies that no write has taken yet */
-    struct buffer writing;      /* what uv_write() is sending */
-    int64_t over_soft_since_ms; /* 0: under the soft limit */
+    struct pending *pending;              /* [owned] NULL: between requests */
+    struct buffer out;                    /* replies that no write has taken yet */
+    struct references references;         /* in <out> */
+    struct buffer writing;                /* what uv_write() is sending */
+    struct references writing_references; /* in <writing> */
+    int64_t over_soft_since_ms;           /* 0: under the soft limit */
     bool is_reading;
     bool is_writing;
     bool is_parked;
@@ -65,13 +62,11 @@ static void
 on_closed(uv_handle_t *handle)
 {
     struct conn *conn = handle->data;
-    if (conn->pending != NULL) {
-        resp_request_fini(&conn->pending->parser);
-        buffer_fini(&conn->pending->bytes);
-        free(conn->pending);
-    }
+    pending_free(conn->pending);
     buffer_fini(&conn->out);
     buffer_fini(&conn->writing);
+    references_fini(&conn->references);
+    references_fini(&conn->writing_references);
     free(conn);
 }
 
@@ -126,11 +121,23 @@ give_output_buffer(struct conn *conn, struct buffer *buffer)
     }
 }
 
+/* Replies that no write has taken; a large value counts like a copy of it. */
+static size_t
+waiting_size(const struct conn *conn)
+{
+    return conn->out.size + conn->references.size;
+}
+
+static size_t
+output_size(const struct conn *conn)
+{
+    return waiting_size(conn) + conn->writing.size + conn->writing_references.size;
+}
+
 static void
 publish_output_size(struct conn *conn)
 {
-    atomic_store_explicit(&conn->session.output_size, conn->out.size + conn->writing.size,
-                          memory_order_relaxed);
+    atomic_store_explicit(&conn->session.output_size, output_size(conn), memory_order_relaxed);
 }
 
 static void
@@ -139,6 +146,7 @@ on_written(uv_write_t *write, int status)
     struct conn *conn = write->data;
     conn->is_writing = false;
     give_output_buffer(conn, &conn->writing);
+    references_fini(&conn->writing_references);
     if (conn->is_closed) {
         return;
     }
@@ -166,33 +174,37 @@ flush(struct conn *conn)
         }
         return;
     }
-    uv_buf_t bytes = uv_buf_init(conn->out.data, (unsigned)conn->out.size);
-    int sent =
-        conn->out.size > UINT32_MAX ? UV_EAGAIN : uv_try_write(&conn->uv.stream, &bytes, 1);
+    size_t size = waiting_size(conn);
+    int sent;
+    if (conn->references.count == 0) {
+        uv_buf_t all = {.base = conn->out.data, .len = conn->out.size};
+        sent = uv_try_write(&conn->uv.stream, &all, 1);
+    } else {
+        sent = output_try_write(&conn->uv.stream, &conn->out, &conn->references);
+    }
     if (sent < 0 && sent != UV_EAGAIN) {
         conn_close(conn);
         return;
     }
     size_t done = sent < 0 ? 0 : (size_t)sent;
     counters_add(conn->worker->counters, COUNTER_WRITES_PROCESSED, 1);
-    counters_add(conn->worker->counters, COUNTER_NET_OUTPUT_BYTES, conn->out.size);
-    if (done == conn->out.size) {
+    counters_add(conn->worker->counters, COUNTER_NET_OUTPUT_BYTES, size);
+    if (done == size) {
         give_output_buffer(conn, &conn->out);
+        if (conn->references.count > 0) {
+            references_fini(&conn->references);
+        }
         publish_output_size(conn);
         return;
     }
     conn->writing = conn->out;
     buffer_init(&conn->out, 0);
+    references_settle(&conn->references);
+    conn->writing_references = conn->references;
+    conn->references = (struct references){0};
     conn->write.data = conn;
-    uv_buf_t parts[8];
-    unsigned count = 0;
-    for (size_t at = done; at < conn->writing.size && count < 8; count++) {
-        size_t size = conn->writing.size - at;
-        size = size > (1u << 30) ? (1u << 30) : size;
-        parts[count] = uv_buf_init(conn->writing.data + at, (unsigned)size);
-        at += size;
-    }
-    if (uv_write(&conn->write, &conn->uv.stream, parts, count, on_written) < 0) {
+    if (output_write(&conn->write, &conn->uv.stream, &conn->writing, &conn->writing_references,
+                     done, on_written) < 0) {
         conn_close(conn);
         return;
     }
@@ -205,7 +217,7 @@ flush(struct conn *conn)
 static bool
 is_over_output_limit(struct conn *conn, int64_t now_ms)
 {
-    size_t size = conn->out.size + conn->writing.size;
+    size_t size = output_size(conn);
     if (size < CONN_FLUSH_SIZE) {
         conn->over_soft_since_ms = 0;
         return false;
@@ -239,7 +251,7 @@ static bool
 is_paused(const struct conn *conn)
 {
     return conn->is_closed || conn->is_parked || conn->session.is_closing ||
-           (conn->is_writing && conn->out.size >= CONN_PAUSE_SIZE);
+           (conn->is_writing && waiting_size(conn) >= CONN_PAUSE_SIZE);
 }
 
 static struct resp_limits
@@ -286,7 +298,7 @@ run_request(struct conn *conn, struct request *request, uint64_t *clock_ticks)
     if (atomic_load_explicit(&conn->session.is_killed, memory_order_relaxed)) {
         conn->session.is_closing = true;
     }
-    if (conn->out.size >= CONN_FLUSH_SIZE) {
+    if (waiting_size(conn) >= CONN_FLUSH_SIZE) {
         flush(conn);
         take_output_buffer(conn);
         request->end_ticks = ticks_now(); /* that was nobody's */
@@ -297,12 +309,34 @@ run_request(struct conn *conn, struct request *request, uint64_t *clock_ticks)
     }
 }
 
+/* Its large arguments, as blocks that the handler may hold. */
+static void
+lend_blocks(struct conn *conn, struct batch_item *item, struct request *request)
+{
+    struct intake *intake = &conn->worker->intake;
+    if (conn->pending != NULL) {
+        *intake = conn->pending->intake;
+        conn->pending->intake = (struct intake){0};
+    }
+    intake_complete(intake, item->argv, item->argc);
+    request->blocks = intake->blocks;
+    request->block_count = intake->count;
+    request->block_next = 0;
+}
+
+static void
+take_blocks_back(struct conn *conn, struct request *request)
+{
+    request->block_count = 0;
+    intake_fini(&conn->worker->intake);
+}
+
 /* Run the requests in <data> while nothing is in the way; returns the bytes they took. */
 static size_t
 serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
 {
     struct worker *worker = conn->worker;
-    struct reply reply = {.out = &conn->out};
+    struct reply reply = {.out = &conn->out, .references = &conn->references};
     struct request request = {
         .server = worker->server,
         .session = &conn->session,
@@ -331,7 +365,13 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         for (; done < batch.count && !is_paused(conn); done++) {
             if (batch.items[done].argc > 0) {
                 batch_load(&batch.items[done], &request);
+                if (__builtin_expect(batch.items[done].may_be_large, 0)) {
+                    lend_blocks(conn, &batch.items[done], &request);
+                }
                 run_request(conn, &request, &clock_ticks);
+                if (__builtin_expect(batch.items[done].may_be_large, 0)) {
+                    take_blocks_back(conn, &request);
+                }
                 count++;
             }
             used += batch.items[done].size;
@@ -353,37 +393,6 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
 
 /* ---- input ---- */
 
-static bool
-keep(struct conn *conn, struct resp_request *parser, const char *data, size_t size)
-{
-    struct pending *pending = calloc(1, sizeof(*pending));
-    if (pending == NULL) {
-        return false;
-    }
-    size_t limit =
-        (size_t)config_number(conn->worker->server->config, CONFIG_CLIENT_QUERY_BUFFER_LIMIT);
-    buffer_init(&pending->bytes, limit);
-    buffer_append(&pending->bytes, data, size);
-    if (pending->bytes.failed) {
-        buffer_fini(&pending->bytes);
-        free(pending);
-        return false;
-    }
-    pending->parser = *parser; /* with its spans */
-    resp_request_init(parser);
-    conn->pending = pending;
-    return true;
-}
-
-static void
-drop_pending(struct conn *conn)
-{
-    resp_request_fini(&conn->pending->parser);
-    buffer_fini(&conn->pending->bytes);
-    free(conn->pending);
-    conn->pending = NULL;
-}
-
 /* After serving: send, go on reading or not, close when that is due. */
 static void
 settle(struct conn *conn)
@@ -397,8 +406,7 @@ settle(struct conn *conn)
         conn_close(conn);
         return;
     }
-    atomic_store_explicit(&conn->session.input_size,
-                          conn->pending == NULL ? 0 : conn->pending->bytes.size,
+    atomic_store_explicit(&conn->session.input_size, pending_size(conn->pending),
                           memory_order_relaxed);
     read_or_not(conn);
 }
@@ -413,9 +421,12 @@ serve_pending(struct conn *conn)
         if (conn->is_closed) {
             return;
         }
-        buffer_consume(&pending->bytes, used);
-        if (pending->bytes.size == 0 || conn->session.is_closing) {
-            drop_pending(conn);
+        if (used == pending->bytes.size || conn->session.is_closing) {
+            pending_free(pending);
+            conn->pending = NULL;
+        } else if (!pending_consume(pending, used)) {
+            conn_close(conn);
+            return;
         }
     }
     settle(conn);
@@ -431,17 +442,9 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_room)
         *ret_room = uv_buf_init(worker->input, sizeof(worker->input));
         return;
     }
-    /* Room grows with what has come, not with what was announced. */
-    struct buffer *bytes = &conn->pending->bytes;
-    size_t room = resp_request_missing(&conn->pending->parser, bytes->size);
-    size_t most = bytes->size < CONN_READ_SIZE_MIN ? CONN_READ_SIZE_MIN : bytes->size;
-    room = room < CONN_READ_SIZE_MIN ? CONN_READ_SIZE_MIN : room;
-    room = room > most ? most : room;
-    if (bytes->size_max != 0 && room > bytes->size_max - bytes->size) {
-        room = bytes->size_max - bytes->size;
-    }
-    char *place = room == 0 ? NULL : buffer_reserve(bytes, room);
-    *ret_room = uv_buf_init(place, place == NULL ? 0 : (unsigned)room);
+    size_t size = 0;
+    char *room = pending_room(conn->pending, &size);
+    *ret_room = (uv_buf_t){.base = room, .len = room == NULL ? 0 : size};
 }
 
 static void
@@ -463,17 +466,28 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
     counters_add(worker->counters, COUNTER_READS_PROCESSED, 1);
     counters_add(worker->counters, COUNTER_NET_INPUT_BYTES, (uint64_t)size);
     if (conn->pending != NULL) {
-        CHECK(room->base == conn->pending->bytes.data + conn->pending->bytes.size);
-        buffer_commit(&conn->pending->bytes, (size_t)size);
-        serve_pending(conn);
-        return;
+        switch (pending_commit(conn->pending, room->base, (size_t)size)) {
+        case INTAKE_MORE:
+            settle(conn);
+            return;
+        case INTAKE_READY:
+            serve_pending(conn);
+            return;
+        case INTAKE_FAILED:
+            conn_close(conn);
+            return;
+        }
     }
     struct resp_request *parser = &worker->parser;
     size_t used = serve(conn, parser, worker->input, (size_t)size);
-    if (!conn->is_closed && !conn->session.is_closing && used < (size_t)size &&
-        !keep(conn, parser, worker->input + used, (size_t)size - used)) {
-        counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
-        conn_close(conn);
+    if (!conn->is_closed && !conn->session.is_closing && used < (size_t)size) {
+        int64_t limit = config_number(worker->server->config, CONFIG_CLIENT_QUERY_BUFFER_LIMIT);
+        conn->pending =
+            pending_new(parser, worker->input + used, (size_t)size - used, (size_t)limit);
+        if (conn->pending == NULL) {
+            counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
+            conn_close(conn);
+        }
     }
     resp_request_clear(parser);
     if (!conn->is_closed) {

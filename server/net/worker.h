@@ -12,6 +12,7 @@
 #include "server/cmd/request.h"
 #include "server/core/ticks.h"
 #include "server/net/conn.h"
+#include "server/net/intake.h"
 #include "server/net/loop.h"
 
 enum { WORKER_INPUT_SIZE = 64 * 1024 };
@@ -30,6 +31,7 @@ struct worker {
     struct arena arena;              /* of the request being run */
     struct buffer spare_output;      /* lent to the connection being served */
     struct resp_request parser;      /* likewise */
+    struct intake intake;            /* likewise */
     char input[WORKER_INPUT_SIZE];   /* what is being read */
     _Atomic uint64_t conn_count;     /* open connections, for the choice of a worker */
     _Atomic uint64_t arriving_count; /* accepted, not opened yet */

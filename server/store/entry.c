@@ -1,6 +1,7 @@
 #include "server/store/entry.h"
 
 #include "proto/base/check.h"
+#include "server/store/block.h"
 #include "server/store/hash_life.h"
 #include "server/store/memory.h"
 
@@ -157,9 +158,25 @@ entry_share(const struct entry *entry, struct entry_share *ret_share)
         share.schema = entry_schema(entry);
         share.version = entry_version(entry);
     }
-    if (flags & ENTRY_IS_HASH)
-        share.size += entry_hash(entry)->charged;
+    if (__builtin_expect(flags & (ENTRY_IS_HASH | ENTRY_HAS_BLOCK), 0))
+        share.size += flags & ENTRY_IS_HASH ? entry_hash(entry)->charged
+                                            : block_memory(entry_block(entry));
     *ret_share = share;
+}
+
+static size_t
+body_offset(const struct entry *entry)
+{
+    return complement_offset(entry) + complement_size(entry);
+}
+
+struct block *
+entry_block(const struct entry *entry)
+{
+    struct block *block = NULL;
+    if (__builtin_expect(flags_of(entry) & ENTRY_HAS_BLOCK, 0))
+        memcpy(&block, at_const(entry, body_offset(entry)), sizeof(block));
+    return block;
 }
 
 void
@@ -170,6 +187,11 @@ entry_value(const struct entry *entry, struct value *ret_value)
     uint32_t size = complement_size(entry);
     ret_value->complement = slice_make(at_const(entry, offset), size);
     ret_value->body = slice_make(at_const(entry, offset + size), entry->size);
+    ret_value->block = NULL;
+    if (__builtin_expect(flags_of(entry) & ENTRY_HAS_BLOCK, 0)) {
+        ret_value->block = entry_block(entry);
+        ret_value->body.data = ret_value->block->bytes;
+    }
     ret_value->schema = entry_schema(entry);
     ret_value->version = entry_version(entry);
 }
@@ -214,7 +236,7 @@ entry_set_revision(struct entry *entry, uint32_t revision)
 size_t
 entry_memory(const struct entry *entry)
 {
-    size_t size = memory_size(entry);
+    size_t size = memory_size(entry) + block_memory(entry_block(entry));
     return entry_type(entry) == ENTRY_HASH ? size + hash_memory(entry_hash(entry)) : size;
 }
 
@@ -254,15 +276,16 @@ copy(char *to, struct slice from)
         memmove(to, from.data, from.size);
 }
 
-/* Everything but flags, clock and key, which decide the layout. */
+/* Everything but flags, clock and key, which decide the layout; <body>: its bytes, or those of
+ * the pointer to its block. */
 static void
-write_value(struct entry *entry, const struct value *value, int64_t expiry_ms,
-            uint32_t revision)
+write_value(struct entry *entry, const struct value *value, struct slice body,
+            int64_t expiry_ms, uint32_t revision)
 {
     uint32_t flags = flags_of(entry);
     size_t offset = complement_offset(entry);
     copy(at(entry, offset), value->complement);
-    copy(at(entry, offset + value->complement.size), value->body);
+    copy(at(entry, offset + value->complement.size), body);
     entry->size = (uint32_t)value->body.size;
     if (flags & ENTRY_HAS_EXPIRY)
         memcpy(at(entry, FIXED_SIZE), &expiry_ms, sizeof(expiry_ms));
@@ -312,10 +335,24 @@ entry_new_string(struct slice key, const struct value *value, int64_t expiry_ms,
                  uint32_t revision, uint32_t clock)
 {
     check_value(value);
-    struct entry *entry = entry_new(key, flags_for(value, expiry_ms != KEYSPACE_EXPIRY_NONE),
-                                    value->body.size + value->complement.size, clock, false);
-    if (entry != NULL)
-        write_value(entry, value, expiry_ms, revision);
+    uint32_t flags = flags_for(value, expiry_ms != KEYSPACE_EXPIRY_NONE);
+    struct block *block = NULL;
+    struct slice body = value->body;
+    if (__builtin_expect(value->body.size >= BLOCK_SIZE_MIN, 0)) {
+        flags |= ENTRY_HAS_EXPIRY | ENTRY_HAS_BLOCK;
+        block = value->block != NULL ? block_ref(value->block) : block_copy(value->body);
+        if (block == NULL)
+            return NULL;
+        CHECK(value->block == NULL || value->block->bytes == value->body.data);
+        body = slice_make(&block, sizeof(block));
+    }
+    struct entry *entry =
+        entry_new(key, flags, body.size + value->complement.size, clock, false);
+    if (entry == NULL) {
+        block_unref(block);
+        return NULL;
+    }
+    write_value(entry, value, body, expiry_ms, revision);
     return entry;
 }
 
@@ -349,7 +386,8 @@ entry_overwrite(struct entry *entry, size_t held, const struct value *value, int
     bool has_expiry = (flags & ENTRY_HAS_EXPIRY) != 0;
     if (!has_expiry && expiry_ms != KEYSPACE_EXPIRY_NONE)
         return false;
-    if ((flags & ~(uint32_t)ENTRY_LONG_KEY) != flags_for(value, has_expiry))
+    if ((flags & ~(uint32_t)ENTRY_LONG_KEY) != flags_for(value, has_expiry) ||
+        value->body.size >= BLOCK_SIZE_MIN)
         return false;
     size_t size = complement_offset(entry) + value->complement.size + value->body.size;
     if (size > held || held - size > 16 + held / 8)
@@ -358,7 +396,7 @@ entry_overwrite(struct entry *entry, size_t held, const struct value *value, int
     if (value->complement.size != 0 &&
         (lies_in(value->complement, entry, held) || lies_in(value->body, entry, held)))
         return false;
-    write_value(entry, value, expiry_ms, revision);
+    write_value(entry, value, value->body, expiry_ms, revision);
     return true;
 }
 
@@ -371,44 +409,133 @@ entry_is_plain(const struct entry *entry)
 char *
 entry_body(struct entry *entry)
 {
-    return at(entry, complement_offset(entry));
+    struct block *block = entry_block(entry);
+    return block != NULL ? block->bytes : at(entry, body_offset(entry));
+}
+
+/* ---- editing in place ---- */
+
+static void
+set_block(struct entry *entry, struct block *block)
+{
+    memcpy(at(entry, body_offset(entry)), &block, sizeof(block));
+}
+
+/* A plain string of <size> bytes in <block>, which it takes over; NULL (block too): no memory.
+ */
+static struct entry *
+entry_new_block(struct slice key, struct block *block, size_t size, int64_t expiry_ms,
+                uint32_t clock)
+{
+    const uint32_t flags = ENTRY_HAS_EXPIRY | ENTRY_HAS_BLOCK;
+    struct entry *entry = NULL;
+    if (block != NULL)
+        entry = entry_new(key, flags, sizeof(block), clock, false);
+    if (entry == NULL) {
+        block_unref(block);
+        return NULL;
+    }
+    entry->size = (uint32_t)size;
+    set_block(entry, block);
+    (void)entry_set_expiry(entry, expiry_ms);
+    return entry;
 }
 
 struct entry *
 entry_new_zeros(struct slice key, size_t size, uint32_t clock)
 {
     CHECK(size <= UINT32_MAX);
+    if (size >= BLOCK_SIZE_MIN)
+        return entry_new_block(key, block_new_zeros(size), size, KEYSPACE_EXPIRY_NONE, clock);
     struct entry *entry = entry_new(key, 0, size, clock, true);
     if (entry != NULL)
         entry->size = (uint32_t)size;
     return entry;
 }
 
-struct entry *
-entry_grow(struct entry *entry, size_t held, size_t size, size_t zeros_to, bool *ret_is_copy)
+static size_t
+with_room(size_t size)
 {
-    CHECK(entry_is_plain(entry) && size >= entry->size && size <= UINT32_MAX);
+    return size + size / ROOM_SHARE + ROOM_MIN;
+}
+
+/* Is nearly all of it new? Zeros that come from the system need no writing. */
+static bool
+is_mostly_new(size_t size, size_t held)
+{
+    return size / ROOM_COPIED_BELOW > held;
+}
+
+/* The body of <entry> in a block of <size> bytes that nobody else holds; NULL: no memory. Zeros
+ * from the old end to <zeros_to>. */
+static struct block *
+body_copied(struct entry *entry, size_t size, size_t zeros_to)
+{
+    bool is_new = is_mostly_new(size, entry->size);
+    struct block *block = is_new               ? block_new_zeros(size)
+                          : size > entry->size ? block_new(with_room(size))
+                                               : block_new(size);
+    if (block == NULL)
+        return NULL;
+    memcpy(block->bytes, entry_body(entry), entry->size);
+    if (!is_new && zeros_to > entry->size)
+        memset(block->bytes + entry->size, 0, zeros_to - entry->size);
+    return block;
+}
+
+/* entry_open() to or of a body that has a block. */
+static struct entry *
+open_block(struct entry *entry, size_t size, size_t zeros_to, bool *ret_is_copy)
+{
+    struct block *block = entry_block(entry);
+    size_t room = block_room(block);
+    bool is_copy =
+        block == NULL || block_is_shared(block) || (size > room && is_mostly_new(size, room));
+    if (is_copy) {
+        struct block *own = body_copied(entry, size, zeros_to);
+        struct entry *opened = entry_new_block(entry_key(entry), own, size,
+                                               entry_expiry_ms(entry), entry_clock(entry));
+        if (opened == NULL)
+            return NULL;
+        *ret_is_copy = true;
+        return opened;
+    }
+    if (size > room) {
+        block = block_resize(block, with_room(size));
+        if (block == NULL)
+            return NULL;
+        set_block(entry, block);
+    }
+    if (zeros_to > entry->size)
+        memset(block->bytes + entry->size, 0, zeros_to - entry->size);
+    entry->size = (uint32_t)size;
+    *ret_is_copy = false;
+    return entry;
+}
+
+struct entry *
+entry_open(struct entry *entry, size_t held, size_t size, size_t zeros_to, bool *ret_is_copy)
+{
+    CHECK(entry_is_plain(entry) && size <= UINT32_MAX);
+    size = size < entry->size ? entry->size : size;
+    if (size >= BLOCK_SIZE_MIN)
+        return open_block(entry, size, zeros_to, ret_is_copy);
     size_t offset = complement_offset(entry);
     size_t old_size = entry->size;
-    struct entry *grown = entry;
-    bool is_copy = false;
-    if (offset + size > held && size / ROOM_COPIED_BELOW > held) {
-        /* Nearly all of it is new: zeros that come from the system need no writing. */
-        grown = memory_alloc_zeroed(offset + size);
-        is_copy = true;
-        if (grown != NULL)
-            memcpy(grown, entry, offset + old_size);
-    } else if (offset + size > held) {
-        grown = memory_realloc(entry, offset + size + size / ROOM_SHARE + ROOM_MIN);
+    struct entry *opened = entry;
+    if (offset + size > held) {
+        opened = memory_realloc(entry, offset + with_room(size));
+        if (opened == NULL)
+            return NULL;
     }
-    if (grown == NULL)
-        return NULL;
-    if (!is_copy && zeros_to > old_size)
-        memset(at(grown, offset + old_size), 0, zeros_to - old_size);
-    grown->size = (uint32_t)size;
-    *ret_is_copy = is_copy;
-    return grown;
+    if (zeros_to > old_size)
+        memset(at(opened, offset + old_size), 0, zeros_to - old_size);
+    opened->size = (uint32_t)size;
+    *ret_is_copy = false;
+    return opened;
 }
+
+/* ---- death ---- */
 
 void
 entry_list_push(struct entry_list *list, struct entry *entry)
@@ -438,6 +565,8 @@ entry_free_some(struct entry *entry, size_t *budget)
     if (entry_type(entry) == ENTRY_HASH && hash_free_some(entry_hash(entry), budget))
         return true;
     *budget -= *budget > 0;
+    if (flags_of(entry) & ENTRY_HAS_BLOCK)
+        block_unref(entry_block(entry));
     memory_free(entry);
     return false;
 }

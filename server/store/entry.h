@@ -4,11 +4,15 @@
  *   | body size or revision : 4 | flags : 1, clock : 3 | expiry : 8 ? |
  *   string: | schema : 2, version : 2, revision : 4 ? | complement size : 4 ? |
  *   hash:   | struct hash |
- *   | key size : 1 or 4 | key | complement | body |
+ *   | key size : 1 or 4 | key | complement | body, or a pointer to its block |
  *
  * What is marked ? is there only where needed; the flags say so, and the place of the key
  * follows from them. An expiry, once there, stays (as KEYSPACE_EXPIRY_NONE) until the entry is
- * replaced; a hash always has one, because it cannot move while others hold its struct hash.
+ * replaced. A hash always has one, because it cannot move while others hold its struct hash,
+ * and so has a string with a block: dead entries are linked there.
+ *
+ * A body of BLOCK_SIZE_MIN bytes or more lies in a block of its own, which others may hold,
+ * too: it is never changed while they do.
  *
  * Revision: a number from the shard's counter, 32 bits, for hashes and for strings with a
  * schema. A plain string stores none: its revision is a hash of its bytes, so a value that was
@@ -28,6 +32,7 @@ enum {
     ENTRY_HAS_SCHEMA = 4,
     ENTRY_HAS_COMPLEMENT = 8,
     ENTRY_LONG_KEY = 16,
+    ENTRY_HAS_BLOCK = 32,
 };
 
 enum { ENTRY_CLOCK_MASK = 0xffffff }; /* seconds, modulo 194 days */
@@ -55,7 +60,7 @@ entry_has_key(const struct entry *entry, struct slice key)
 uint32_t entry_clock(const struct entry *entry);
 void entry_touch(struct entry *entry, uint32_t clock);
 
-/* NULL without memory. The bytes are copied. */
+/* NULL without memory. The bytes are copied, but for those of value->block, which is held. */
 struct entry *entry_new_string(struct slice key, const struct value *value, int64_t expiry_ms,
                                uint32_t revision, uint32_t clock);
 
@@ -65,20 +70,21 @@ struct entry *entry_new_hash(struct slice key, struct hash *hash, int64_t expiry
 
 /*
  * Write another value into the string <entry>, an allocation of <held> bytes, where it is:
- * false, unchanged, when it does not fit or would waste much of the allocation. The bytes may
- * lie in the entry.
+ * false, unchanged, when it does not fit or would waste much of the allocation, and always
+ * where the old or the new body has a block. The bytes may lie in the entry.
  */
 bool entry_overwrite(struct entry *entry, size_t held, const struct value *value,
                      int64_t expiry_ms, uint32_t revision);
 
 /*
- * Editing in place. A plain string (no schema, no complement) may be grown: NULL, nothing
- * changed, without memory. Else the entry that takes its place, with a body of <size> bytes,
- * those from the old end to <zeros_to> being zeros and the rest undefined; <entry> is gone
- * unless *ret_is_copy, where it is the caller's to free. Some room is added for the next time.
+ * Editing in place. A plain string (no schema, no complement) may be opened: NULL, nothing
+ * changed, without memory. Else the entry that takes its place, with a body that nobody else
+ * holds, of <size> bytes if it was shorter; those from the old end to <zeros_to> are zeros and
+ * the rest undefined. <entry> is gone unless *ret_is_copy, where it is the caller's to free.
+ * Some room is added for the next time.
  */
 struct entry *entry_new_zeros(struct slice key, size_t size, uint32_t clock);
-struct entry *entry_grow(struct entry *entry, size_t held, size_t size, size_t zeros_to,
+struct entry *entry_open(struct entry *entry, size_t held, size_t size, size_t zeros_to,
                          bool *ret_is_copy);
 char *entry_body(struct entry *entry);
 

@@ -506,22 +506,19 @@ keyspace_edit_locked(struct keyspace *keyspace, const struct key *key, size_t si
     void **slot = partition_find(partition, key);
     if (slot == NULL)
         return edit_new(keyspace, partition, key, size);
-    struct entry *entry = *slot;
+    struct entry *old = *slot;
     struct entry_share before;
-    struct value old;
-    entry_value(entry, &old);
-    entry_share(entry, &before);
-    if (size > old.body.size) {
-        bool is_copy;
-        struct entry *grown = entry_grow(entry, before.size, size, zeros_to, &is_copy);
-        if (grown == NULL)
-            return NULL;
-        *slot = grown;
-        if (is_copy)
-            bury(keyspace, key, entry);
-        entry = grown;
+    bool grows = size > old->size;
+    bool is_copy;
+    entry_share(old, &before);
+    struct entry *entry = entry_open(old, before.size, size, zeros_to, &is_copy);
+    if (entry == NULL)
+        return NULL;
+    *slot = entry;
+    if (is_copy)
+        bury(keyspace, key, old);
+    if (is_copy || grows)
         partition_recount(partition, key->hash, &before, entry);
-    }
     entry_touch(entry, clock_written(keyspace, key, entry));
     mark(keyspace, key);
     return entry_body(entry);
@@ -618,8 +615,10 @@ keyspace_expire_locked(struct keyspace *keyspace, const struct key *key, int64_t
     } else {
         struct value value;
         entry_value(old, &value);
-        struct entry *entry = entry_new_string(entry_key(old), &value, expiry_ms,
-                                               (uint32_t)entry_revision(old), entry_clock(old));
+        /* Of a plain value it would be a hash of the bytes. */
+        uint32_t revision = value.schema != 0 ? (uint32_t)entry_revision(old) : 0;
+        struct entry *entry =
+            entry_new_string(entry_key(old), &value, expiry_ms, revision, entry_clock(old));
         if (entry == NULL)
             return false;
         mark(keyspace, key); /* the name given may lie in what is replaced */

@@ -23,7 +23,8 @@
 
 struct keyspace;
 struct entry;
-struct hash; /* server/store/hash.h */
+struct block; /* server/store/block.h */
+struct hash;  /* server/store/hash.h */
 
 enum { KEYSPACE_EXPIRY_NONE = -1 };
 
@@ -41,8 +42,9 @@ struct key {
 struct value {
     struct slice body;
     struct slice complement;
-    uint32_t schema;  /* id in the registry, never reused; below 65,536 */
-    uint32_t version; /* the writer's, 0 where plain; below 65,536 */
+    struct block *block; /* that <body> starts in, if it is large; NULL: it is to be copied */
+    uint32_t schema;     /* id in the registry, never reused; below 65,536 */
+    uint32_t version;    /* the writer's, 0 where plain; below 65,536 */
 };
 
 struct keyspace_options {
@@ -101,8 +103,9 @@ struct slice entry_key(const struct entry *entry);
 int64_t entry_expiry_ms(const struct entry *entry); /* KEYSPACE_EXPIRY_NONE: none */
 uint64_t entry_revision(const struct entry *entry); /* changes with every change of the value */
 void entry_value(const struct entry *entry, struct value *ret_value); /* string entries only */
-struct hash *entry_hash(const struct entry *entry);                   /* hash entries only */
-size_t entry_memory(const struct entry *entry); /* bytes, as MEMORY USAGE says */
+struct block *entry_block(const struct entry *entry); /* of a large string; NULL: it has none */
+struct hash *entry_hash(const struct entry *entry);   /* hash entries only */
+size_t entry_memory(const struct entry *entry);       /* bytes, as MEMORY USAGE says */
 int64_t entry_idle_s(const struct entry *entry, int64_t now_ms); /* OBJECT IDLETIME */
 
 /* OBJECT FREQ; means something under an LFU policy only. */
@@ -117,8 +120,9 @@ void keyspace_set_frequency_locked(struct keyspace *keyspace, struct entry *entr
 
 /*
  * Store <value> as a string under <key>, replacing whatever is there. <expiry_ms> as given
- * (NONE: no expiry; callers that keep a TTL pass the old one). The bytes are copied; they may
- * lie in the very entry that is replaced. Marks watchers.
+ * (NONE: no expiry; callers that keep a TTL pass the old one). The bytes are copied, but for
+ * those of value->block, which is held; they may lie in the very entry that is replaced. Marks
+ * watchers.
  */
 bool keyspace_set_locked(struct keyspace *keyspace, const struct key *key,
                          const struct value *value, int64_t expiry_ms);
@@ -158,8 +162,8 @@ bool keyspace_expire_locked(struct keyspace *keyspace, const struct key *key,
 
 /*
  * Move the entry of <from> to <to> (another name and/or database), replacing what is there,
- * with its expiry, version and complement. <copy> leaves <from> in place. Both shards locked.
- * False only without memory.
+ * with its expiry, version and complement. <copy> leaves <from> in place; both then hold the
+ * block of a large value, and both count it. Both shards locked. False only without memory.
  */
 bool keyspace_move_locked(struct keyspace *keyspace, const struct key *from,
                           const struct key *to, bool copy);

@@ -1,6 +1,8 @@
 /*
- * The keyspace against plain arrays: random calls, time passing, allocations failing at times.
+ * The keyspace against plain arrays: random calls, time passing, allocations failing at times,
+ * and readers who hold the blocks of large values meanwhile.
  */
+#include "server/store/block.h"
 #include "server/store/eviction.h"
 #include "server/store/hash.h"
 #include "server/store/keyspace.h"
@@ -19,6 +21,8 @@ enum {
     NAME_COUNT = 1500,
     STEP_COUNT = 60000,
     BODY_MAX = 400,
+    LARGE_MAX = BLOCK_SIZE_MIN + 3000,
+    HELD_COUNT = 20,
     SCHEMA_COUNT = 3,
     VERSION_COUNT = 3,
 };
@@ -35,7 +39,15 @@ struct record {
     unsigned seen;
 };
 
+/* A block that was read, and what it has to stay. */
+struct held {
+    struct block *block; /* NULL: none */
+    size_t index;
+    size_t size;
+};
+
 struct model {
+    struct held held[HELD_COUNT];
     struct keyspace *keyspace;
     uint32_t shard_count_log2;
     uint64_t random;
@@ -54,7 +66,7 @@ draw(struct model *model, uint64_t below)
 }
 
 static char names[NAME_COUNT][300];
-static char bytes[BODY_MAX + 50];
+static char bytes[LARGE_MAX + 50];
 
 static struct key
 key_of(struct model *model, uint32_t db, size_t index)
@@ -110,6 +122,8 @@ some_record(struct model *model)
     struct record record = {.kind = STRING, .size = draw(model, BODY_MAX)};
     if (draw(model, 2) == 0)
         record.size %= 20;
+    if (draw(model, 20) == 0)
+        record.size = BLOCK_SIZE_MIN - 2 + draw(model, 2000);
     if (draw(model, 2) == 0) {
         record.schema = 1 + (uint32_t)draw(model, SCHEMA_COUNT);
         record.version = (uint32_t)draw(model, VERSION_COUNT);
@@ -136,8 +150,42 @@ step_set(struct model *model, uint32_t db, size_t index, struct record *record)
     struct record next = some_record(model);
     struct value value = value_of(&next, index);
     next.expiry_ms = some_expiry(model);
+    if (next.size >= BLOCK_SIZE_MIN && draw(model, 2) == 0) {
+        value.block = block_copy(value.body);
+        if (value.block == NULL)
+            return;
+        value.body.data = value.block->bytes;
+    }
     if (keyspace_set_locked(model->keyspace, &key, &value, next.expiry_ms))
         *record = next;
+    block_unref(value.block);
+}
+
+/* Let one go that is held, unchanged, and hold what is under <key> in its place. */
+static void
+step_hold(struct model *model, uint32_t db, size_t index, const struct record *record)
+{
+    struct held *held = &model->held[draw(model, HELD_COUNT)];
+    if (held->block != NULL)
+        assert_memory_equal(held->block->bytes, body_of(held->index, held->size).data,
+                            held->size);
+    block_unref(held->block);
+    held->block = NULL;
+    struct key key = key_of(model, db, index);
+    struct entry *entry = keyspace_peek_locked(model->keyspace, &key, model->now_ms);
+    if (entry != NULL && entry_block(entry) != NULL) {
+        assert_true(record->kind == STRING && record->size >= BLOCK_SIZE_MIN);
+        *held = (struct held){block_ref(entry_block(entry)), index, record->size};
+    }
+}
+
+static void
+let_all_go(struct model *model)
+{
+    for (size_t i = 0; i < HELD_COUNT; i++) {
+        block_unref(model->held[i].block);
+        model->held[i].block = NULL;
+    }
 }
 
 static void
@@ -232,7 +280,9 @@ step_edit(struct model *model, uint32_t db, size_t index, struct record *record)
     }
     size_t old_size = entry != NULL ? record->size : 0;
     size_t size = draw(model, 4) == 0 ? draw(model, BODY_MAX) : old_size + draw(model, 9);
-    size = size < BODY_MAX ? size : BODY_MAX;
+    if (draw(model, 10) == 0)
+        size = BLOCK_SIZE_MIN - 2 + draw(model, 3000);
+    size = size < LARGE_MAX ? size : LARGE_MAX;
     size_t zeros_to = draw(model, 2) * size;
     char *body = keyspace_edit_locked(model->keyspace, &key, size, zeros_to);
     if (body == NULL) {
@@ -243,7 +293,7 @@ step_edit(struct model *model, uint32_t db, size_t index, struct record *record)
     if (entry == NULL)
         *record = (struct record){.kind = STRING, .expiry_ms = NONE};
     for (size_t i = old_size; i < zeros_to; i++)
-        assert_int_equal(body[i], 0);
+        assert_true(body[i] == 0);
     record->size = size > old_size ? size : old_size;
     memcpy(body, body_of(index, size).data, size);
 }
@@ -458,6 +508,8 @@ step(struct model *model)
         step_edit(model, db, index, record);
     else if (deed < 92)
         step_hash(model, db, index, record);
+    else if (deed < 97)
+        step_hold(model, db, index, record);
     memory_fail_at(0);
     if (deed >= 40 && deed < 55)
         record->kind = ABSENT;
@@ -490,6 +542,7 @@ it_holds_what_plain_arrays_hold(void **state)
             step(&model);
         assert_whole(&model);
         flush(&model, UINT32_MAX);
+        let_all_go(&model);
         while (keyspace_free_some(model.keyspace, 100))
             ;
         struct keyspace_stats stats;

@@ -1,3 +1,4 @@
+#include "server/store/block.h"
 #include "server/store/eviction.h"
 #include "server/store/hash.h"
 #include "server/store/keyspace.h"
@@ -159,6 +160,44 @@ edit(struct worker *worker)
     keyspace_unlock(keyspace, &key, 1);
 }
 
+/* A large string that all workers replace, edit and read; who reads holds what he read, all of
+ * one letter but for edits, which write '!', and lets it go without the lock. */
+static void
+hold(struct worker *worker, int64_t now_ms)
+{
+    struct keyspace *keyspace = worker->shared->keyspace;
+    char name[32];
+    struct key key = key_of(keyspace, 3, "large", draw(&worker->random, 2), name);
+    size_t size = BLOCK_SIZE_MIN + draw(&worker->random, 100);
+    struct block *block = block_new(size);
+    require(block != NULL);
+    memset(block->bytes, (int)('a' + draw(&worker->random, 26)), size);
+    struct value value = {.body = slice_make(block->bytes, size), .block = block};
+    struct block *read = NULL;
+    size_t read_size = 0;
+    size_t edited = 0;
+    keyspace_lock(keyspace, &key, 1);
+    struct entry *entry = keyspace_find_locked(keyspace, &key, now_ms);
+    if (entry != NULL && draw(&worker->random, 2) == 0) {
+        struct value old;
+        entry_value(entry, &old);
+        read = block_ref(old.block);
+        read_size = old.body.size;
+        for (size_t i = 0; i < read_size; i++)
+            edited += read->bytes[i] == '!';
+    }
+    if (entry != NULL && draw(&worker->random, 2) == 0)
+        keyspace_edit_locked(keyspace, &key, 1, 0)[draw(&worker->random, BLOCK_SIZE_MIN)] = '!';
+    else
+        require(keyspace_set_locked(keyspace, &key, &value, NONE));
+    keyspace_unlock(keyspace, &key, 1);
+    for (size_t i = 0; i < read_size; i++)
+        edited -= read->bytes[i] == '!';
+    require(edited == 0);
+    block_unref(read);
+    block_unref(block);
+}
+
 static void *
 work(void *context)
 {
@@ -169,6 +208,8 @@ work(void *context)
         churn(worker, now_ms);
         count_one(worker, now_ms);
         edit(worker);
+        if (i % 50 == 0)
+            hold(worker, now_ms);
         if (i % 20 == 0)
             (void)keyspace_evict(worker->shared->keyspace, &worker->evictor, now_ms);
     }
