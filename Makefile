@@ -114,9 +114,10 @@ unit: ## only the unit tests
 wire: all ## only the wire transcripts
 	@tests/run $(OUT) wire
 
-property: $(PROPERTY) ## the laws of versioned state over 200,000 random histories (SEED=…)
+property: $(PROPERTY) ## the laws of versioned state over 200,000 random histories of every codec (SEED=…)
 	$(OUT)/property/vectors tests/vectors/lenses.jsonl
-	$(OUT)/property/laws --histories $(HISTORIES) --seed $(or $(SEED),$(shell date +%s))
+	for codec in json msgpack php; do $(OUT)/property/laws --codec $$codec \
+	    --histories $(HISTORIES) --seed $(or $(SEED),$(shell date +%s)) || exit 1; done
 
 asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check MODE=asan

@@ -48,7 +48,7 @@ lift(struct run *run, const struct plan_op *op, const struct plan_path *from,
         run_hold(run, (size_t)at->head_size + at->tail_size);
     }
     if (run->remember) {
-        /* Each level as a segment around a placeholder, so that one reader serves. */
+        /* Each level as a segment around the object that held it, emptied. */
         struct writer writer = writer_in(run->arena);
         bool plain = true;
         size_t levels = from->count - to->count;
@@ -60,9 +60,14 @@ lift(struct run *run, const struct plan_op *op, const struct plan_path *from,
         for (size_t i = 0; i < levels; i++) {
             struct slice key = from->names[to->count + i].raw;
             struct tree_node frame = *chain;
-            plain = plain && segment_is_plain(run, chain, key);
-            run_set_value(run, &frame, run->codec->empty_object);
+            struct slice holder;
+            if (!run_emptied(run, chain->parent, &holder)) {
+                return false;
+            }
+            plain = plain && segment_is_plain(run, chain, key) &&
+                    slice_equal(holder, run->codec->empty_object);
             frame.parent = NULL;
+            run_set_value(run, &frame, holder);
             if (!segment_write(run, &writer, &frame, key)) {
                 return false;
             }
@@ -76,6 +81,24 @@ lift(struct run *run, const struct plan_op *op, const struct plan_path *from,
     struct tree_node *member = source.member;
     tree_remove(member);
     tree_replace(target.member, member);
+    return true;
+}
+
+/* The object, emptied, that held what the segment <frame> remembers. */
+static bool
+holder_of(struct run *run, const struct tree_node *frame, struct slice *ret_raw)
+{
+    struct slice raw = slice_make(frame->value, frame->value_size);
+    *ret_raw = run->codec->empty_object;
+    if (kind_has_names(frame->type) && !slice_equal(raw, *ret_raw)) {
+        struct tree_node *holder = run_value(run, raw);
+        if (holder == NULL || !run_open(run, holder)) {
+            return false;
+        }
+        if (holder->box->count == 0 && codec_is_framed(run->codec)) {
+            *ret_raw = raw;
+        }
+    }
     return true;
 }
 
@@ -117,7 +140,11 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
         }
     }
     /* Build from the outside in; the innermost frame holds the value itself. */
-    struct tree_node *outer = run_value(run, run->codec->empty_object);
+    struct slice holder;
+    if (!holder_of(run, frames[0], &holder)) {
+        return false;
+    }
+    struct tree_node *outer = run_value(run, holder);
     if (outer == NULL) {
         return false;
     }
@@ -136,7 +163,10 @@ sink(struct run *run, const struct plan_op *op, const struct plan_path *from,
             }
             tree_replace(frame, member);
         } else {
-            run_set_value(run, frame, run->codec->empty_object);
+            if (!holder_of(run, frames[i + 1], &holder)) {
+                return false;
+            }
+            run_set_value(run, frame, holder);
             if (!run_insert(run, outer, NULL, frame)) {
                 return false;
             }
@@ -338,8 +368,13 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     bool frames = removed_count > 0 && removed_hole.where != HOLE_END;
     for (size_t i = 0; i < removed_count; i++) {
         struct slice usual = from->names[from->count - 2 - i].raw;
+        struct slice emptied;
+        if (!run_emptied(run, removed[i], &emptied)) {
+            return false;
+        }
         frames = frames || !segment_is_plain(run, removed[i], usual) ||
-                 removed[i]->box->inner.size > 0;
+                 removed[i]->box->inner.size > 0 ||
+                 !slice_equal(emptied, run->codec->empty_object);
     }
     bool spelled = !slice_equal(key, last_name(from)->raw);
     bool led = !left_alone &&

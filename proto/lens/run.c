@@ -167,6 +167,23 @@ run_open(struct run *run, struct tree_node *node)
     return tree_open(run->codec, node, run->arena) || run_no_memory(run);
 }
 
+bool
+run_emptied(struct run *run, const struct tree_node *container, struct slice *ret_text)
+{
+    const struct codec *codec = run->codec;
+    char text[CODEC_HEADER_MAX + 8];
+    if (!codec_is_framed(codec)) {
+        *ret_text = codec->empty_object;
+        return true;
+    }
+    size_t size =
+        codec->put_header(slice_make(container->value, container->value_size), 0, text);
+    memcpy(text + size, codec->footer.data == NULL ? "" : codec->footer.data,
+           codec->footer.size);
+    return arena_copy(run->arena, slice_make(text, size + codec->footer.size), ret_text) ||
+           run_no_memory(run);
+}
+
 struct tree_node *
 run_value(struct run *run, struct slice raw)
 {

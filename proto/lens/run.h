@@ -142,6 +142,9 @@ bool run_insert(struct run *run, struct tree_node *container, struct tree_node *
                 struct tree_node *node);
 bool run_open(struct run *run, struct tree_node *node);
 
+/* The text that a container would have without children. False without memory, noted. */
+bool run_emptied(struct run *run, const struct tree_node *container, struct slice *ret_text);
+
 /* A node over a valid value; NULL without memory, noted. */
 struct tree_node *run_value(struct run *run, struct slice raw);
 

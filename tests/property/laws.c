@@ -39,7 +39,8 @@ struct totals {
 static void
 usage(const char *program)
 {
-    printf("usage: %s [--histories N] [--seed S] [--first N] [--verbose]\n"
+    printf("usage: %s [--codec C] [--histories N] [--seed S] [--first N] [--verbose]\n"
+           "  --codec C      in which documents are written: json, msgpack or php (json)\n"
            "  --histories N  how many (5000)\n"
            "  --seed S       what they are drawn from (1)\n"
            "  --first N      the number of the first, to run one again (0)\n"
@@ -61,6 +62,8 @@ read_options(int argc, char **argv, struct options *options)
         const char *next = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--verbose") == 0) {
             options->verbose = true;
+        } else if (strcmp(argv[i], "--codec") == 0 && next != NULL && spelling_use(next)) {
+            i++;
         } else if (strcmp(argv[i], "--histories") == 0 && read_number(next, &number)) {
             options->count = (size_t)number;
             i++;
@@ -157,8 +160,8 @@ report(const struct options *options, size_t number, const struct history *histo
     struct violation smaller = {0};
     arena_init(&arena, 0);
     buffer_init(&smaller.text, 0);
-    printf("law broken: %s (seed %llu, history %zu)\n", law_name(violation->law),
-           (unsigned long long)options->seed, number);
+    printf("law broken: %s (codec %s, seed %llu, history %zu)\n", law_name(violation->law),
+           spelling_codec(), (unsigned long long)options->seed, number);
     fflush(stdout);
     struct history smallest = history_shrink(history, &arena, violation->law, SHRINK_TRIES);
     bool again = history_check(&smallest, &tally, &smaller) == HISTORY_FAILED;

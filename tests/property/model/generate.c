@@ -1216,7 +1216,7 @@ generate_schema(struct prng *prng, struct arena *arena)
     }
     value_set(arena, generated.schema, "schema", value_string(arena, "s"));
     value_set(arena, generated.schema, "keys", name_list(&generator, &key, 1));
-    value_set(arena, generated.schema, "codec", value_string(arena, "json"));
+    value_set(arena, generated.schema, "codec", value_string(arena, spelling_codec()));
     choose_identity(&generator, root, generated.schema);
     struct value *versions = value_new(arena, VALUE_ARRAY);
     generated.version_count = 2 + (unsigned)prng_below(prng, GENERATE_VERSIONS_MAX - 1);

@@ -10,7 +10,7 @@
 #ifndef TESTS_PROPERTY_MODEL_GENERATE_H
 #define TESTS_PROPERTY_MODEL_GENERATE_H
 
-#include "tests/property/model/value.h"
+#include "tests/property/model/spelling.h"
 
 struct shape;
 

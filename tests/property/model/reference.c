@@ -1435,7 +1435,7 @@ parse_body(struct reference_record *record, struct arena *arena, struct slice bo
     record->text = body;
     record->body = NULL;
     record->deep = false;
-    switch (value_parse(arena, body, REFERENCE_DEPTH_MAX, &record->body, &depth)) {
+    switch (spelling_parse(arena, body, REFERENCE_DEPTH_MAX, &record->body, &depth)) {
     case VALUE_PARSE_DEEP:
         record->deep = true;
         record->uncertain = true;

@@ -12,7 +12,7 @@
 #define TESTS_PROPERTY_MODEL_REFERENCE_H
 
 #include "proto/lens.h"
-#include "tests/property/model/value.h"
+#include "tests/property/model/spelling.h"
 
 enum {
     POINTER_TOKENS_MAX = 12,

@@ -154,7 +154,7 @@ shrink_bodies(struct shrinker *shrinker, struct history *history)
     for (size_t i = 0; i < history->count; i++) {
         struct value *body;
         if (history->events[i].kind != EVENT_WRITE ||
-            value_parse(shrinker->arena, history->events[i].body, 400, &body, NULL) !=
+            spelling_parse(shrinker->arena, history->events[i].body, 400, &body, NULL) !=
                 VALUE_PARSE_OK) {
             continue;
         }
@@ -165,7 +165,7 @@ shrink_bodies(struct shrinker *shrinker, struct history *history)
                 break;
             }
             struct history less = history_copy(shrinker->arena, history);
-            less.events[i].body = value_text(shrinker->arena, smaller, VALUE_RAW, NULL);
+            less.events[i].body = spelling_text(shrinker->arena, smaller, VALUE_RAW, NULL);
             if (still_fails(shrinker, &less)) {
                 *history = less;
                 body = smaller;
@@ -186,9 +186,9 @@ respell_bodies(struct shrinker *shrinker, struct history *history)
         struct value *body;
         struct history less = history_copy(shrinker->arena, history);
         if (history->events[i].kind == EVENT_WRITE &&
-            value_parse(shrinker->arena, history->events[i].body, 400, &body, NULL) ==
+            spelling_parse(shrinker->arena, history->events[i].body, 400, &body, NULL) ==
                 VALUE_PARSE_OK) {
-            less.events[i].body = value_text(shrinker->arena, body, VALUE_COMPACT, NULL);
+            less.events[i].body = spelling_text(shrinker->arena, body, VALUE_COMPACT, NULL);
             if (less.events[i].body.size < history->events[i].body.size &&
                 still_fails(shrinker, &less)) {
                 *history = less;
