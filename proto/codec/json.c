@@ -75,6 +75,56 @@ hex_value(char byte)
     return -1;
 }
 
+/* Bytes of the escape at <at>, a backslash; 0 if there is no such. */
+static size_t
+escape_size(const char *at, const char *end)
+{
+    if (end - at < 2) {
+        return 0;
+    }
+    switch (at[1]) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return 2;
+    case 'u':
+        return end - at >= 6 && hex_value(at[2]) >= 0 && hex_value(at[3]) >= 0 &&
+                       hex_value(at[4]) >= 0 && hex_value(at[5]) >= 0
+                   ? 6
+                   : 0;
+    default:
+        return 0;
+    }
+}
+
+bool
+json_is_escape(const char *at, const char *end)
+{
+    return escape_size(at, end) > 0;
+}
+
+bool
+json_is_utf8(struct slice text)
+{
+    const char *at = text.data;
+    const char *end = text.data + text.size;
+    while ((at = scan_high(at, end)) < end) {
+        size_t size = 1;
+        while (at < end && (uint8_t)*at >= 0x80 && (size = utf8_size(at, end)) > 0) {
+            at += size;
+        }
+        if (size == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What string_check() does, for strings with escapes or with more than ASCII. */
 static const char *
 string_check_rest(const char *at, const char *end, bool *ret_escaped, const char **ret_at)
@@ -89,29 +139,10 @@ string_check_rest(const char *at, const char *end, bool *ret_escaped, const char
         }
         if (*at == '\\') {
             *ret_escaped = true;
-            if (end - at < 2) {
-                break;
-            }
-            switch (at[1]) {
-            case '"':
-            case '\\':
-            case '/':
-            case 'b':
-            case 'f':
-            case 'n':
-            case 'r':
-            case 't':
-                at += 2;
+            size_t escape = escape_size(at, end);
+            if (escape > 0) {
+                at += escape;
                 continue;
-            case 'u':
-                if (end - at >= 6 && hex_value(at[2]) >= 0 && hex_value(at[3]) >= 0 &&
-                    hex_value(at[4]) >= 0 && hex_value(at[5]) >= 0) {
-                    at += 6;
-                    continue;
-                }
-                break;
-            default:
-                break;
             }
             break;
         }
@@ -213,6 +244,14 @@ scalar_check(const char *at, const char *end)
     default:
         return number_check(at, end);
     }
+}
+
+bool
+json_is_scalar(const char *at, const char *end)
+{
+    const char *next = scalar_check(at, end);
+    return next != NULL && (next == end || json_is_space(*next) || *next == ',' ||
+                            *next == '}' || *next == ']');
 }
 
 /*
@@ -372,26 +411,16 @@ json_check(struct slice text, unsigned depth_max, size_t *ret_offset)
 }
 
 void
-json_walk_init(struct codec_walk *walk, const char *text, const char *end, unsigned depth_max)
+json_walk_init(struct codec_walk *walk, const char *text, const char *end)
 {
-    CHECK(depth_max <= CODEC_DEPTH_MAX);
     *walk = (struct codec_walk){
         .at = text + 1,
         .end = end,
         .inner = text + 1,
-        .depth_max = depth_max,
         .object = *text == '{',
         .first = true,
         .status = CODEC_OK,
     };
-}
-
-static bool
-walk_fail(struct codec_walk *walk, enum codec_status status, const char *at)
-{
-    walk->status = status;
-    walk->at = at;
-    return false;
 }
 
 bool
@@ -399,75 +428,34 @@ json_walk_next(struct codec_walk *walk, struct codec_item *item)
 {
     const char *const end = walk->end;
     const char *at = walk->at;
-    const char close = walk->object ? '}' : ']';
-    const bool checked = walk->depth_max != 0;
+    bool escaped = false;
 
     /* Behind an item stand its comma or the end of the container. */
     item->start = at;
     if (!walk->first) {
-        if (at == end) {
-            return walk_fail(walk, CODEC_BAD, at);
-        }
         if (*at != ',') {
             walk->at = at + 1;
-            return *at == close ? false : walk_fail(walk, CODEC_BAD, at);
+            return false;
         }
         item->start = ++at;
     }
     at = skip_space(at, end);
-    if (at == end) {
-        return walk_fail(walk, CODEC_BAD, at);
-    }
     if (walk->first) {
-        if (*at == close) {
+        if (*at == '}' || *at == ']') {
             walk->at = at + 1;
             return false;
         }
         walk->first = false;
     }
-
     item->key = item->colon = at;
-    item->escaped = false;
     if (walk->object) {
-        const char *where = at;
-        if (*at != '"') {
-            return walk_fail(walk, CODEC_BAD, at);
-        }
-        at = scan_string(at + 1, end);
-        if (at < end && *at == '"') {
-            at++;
-        } else if (checked) {
-            at = string_check_rest(at, end, &item->escaped, &where);
-            if (at == NULL) {
-                return walk_fail(walk, CODEC_BAD, where);
-            }
-        } else {
-            at = string_skip(at, end, &item->escaped);
-        }
-        item->colon = at;
+        item->colon = at = string_skip(at + 1, end, &escaped);
         at = skip_space(at, end);
-        if (at == end || *at != ':') {
-            return walk_fail(walk, CODEC_BAD, at);
-        }
         at = skip_space(at + 1, end);
-        if (at == end) {
-            return walk_fail(walk, CODEC_BAD, at);
-        }
     }
+    item->escaped = escaped;
     item->value = at;
-    if (!checked) {
-        at = value_skip(at, end);
-    } else if (*at == '"' && (at = scan_string(at + 1, end)) < end && *at == '"') {
-        at++;
-    } else {
-        const char *where = item->value;
-        enum codec_status status = CODEC_BAD;
-        at = value_check(item->value, end, walk->depth_max - 1, &status, &where);
-        if (at == NULL) {
-            return walk_fail(walk, status, where);
-        }
-    }
-    item->trail = at;
+    item->trail = at = value_skip(at, end);
     item->end = walk->at = skip_space(at, end);
     return true;
 }

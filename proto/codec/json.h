@@ -40,18 +40,18 @@ json_kind(char first)
 /* Is all of <text> one value with white space around it? *ret_offset: where it goes wrong. */
 enum codec_status json_check(struct slice text, unsigned depth_max, size_t *ret_offset);
 
-/*
- * A walk over the children of a container. json_walk_init() takes the text from '{' or '[' on
- * to <end>, which may lie behind the container. With <depth_max> = 0 the text must be known to
- * be valid already and is only skipped over; else it is checked, <depth_max> levels deep.
- */
-void json_walk_init(struct codec_walk *walk, const char *text, const char *end,
-                    unsigned depth_max);
+/* For json_index.c: an escape at <at>, a backslash; a whole number, true, false or null. */
+bool json_is_escape(const char *at, const char *end);
+bool json_is_scalar(const char *at, const char *end);
+bool json_is_utf8(struct slice text);
 
 /*
- * The next child, into <item>; false at the end of the container (walk->at then stands behind
- * its bracket) and at an error (walk->status, walk->at: where).
+ * A walk over the children of a valid container, whose text starts with '{' or '['; <end> may
+ * lie behind it.
  */
+void json_walk_init(struct codec_walk *walk, const char *text, const char *end);
+
+/* The next child, into <item>; false at the end of the container, walk->at then behind it. */
 bool json_walk_next(struct codec_walk *walk, struct codec_item *item);
 
 static inline bool

@@ -70,6 +70,13 @@ scan_first(scan_found found)
     return (unsigned)__builtin_ctz(found);
 }
 
+/* A bit for every byte from 0x80 on. */
+static inline scan_found
+scan_highs(const char *at)
+{
+    return (unsigned)_mm_movemask_epi8(scan_load(at));
+}
+
 #else
 
 enum { SCAN_STEP = 8 };
@@ -121,6 +128,12 @@ scan_first(scan_found found)
     return (unsigned)__builtin_ctzll(found) / 8;
 }
 
+static inline scan_found
+scan_highs(const char *at)
+{
+    return scan_load(at) & SCAN_HIGHS;
+}
+
 #endif
 
 /* The first special byte from <at> on, <end> if there is none. */
@@ -151,6 +164,23 @@ scan_mark(const char *at, const char *end)
         at += SCAN_STEP;
     }
     while (at < end && !scan_is_mark(*at)) {
+        at++;
+    }
+    return at;
+}
+
+/* The first byte from 0x80 on. */
+static inline const char *
+scan_high(const char *at, const char *end)
+{
+    while (end - at >= SCAN_STEP) {
+        scan_found found = scan_highs(at);
+        if (found != 0) {
+            return at + scan_first(found);
+        }
+        at += SCAN_STEP;
+    }
+    while (at < end && (uint8_t)*at < 0x80) {
         at++;
     }
     return at;

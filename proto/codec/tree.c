@@ -1,6 +1,7 @@
 #include "proto/codec/tree.h"
 
 #include "proto/base/check.h"
+#include "proto/codec/json_index.h"
 
 /* Nodes allocated at once for a container: twice these at first, then growing. */
 enum { TREE_CHUNK_MIN = 1, TREE_CHUNK_ROOT = 8, TREE_CHUNK_MAX = 32 };
@@ -39,14 +40,69 @@ note_name(struct tree_box *box, const struct tree_node *node)
     }
 }
 
+static inline const char *
+skip_space(const char *at, const char *end)
+{
+    return at < end && (uint8_t)*at > ' ' ? at : json_skip_space(at, end);
+}
+
+/* What the children of a container are taken from. */
+struct source {
+    enum { SOURCE_JSON, SOURCE_FRAMED, SOURCE_INDEX } kind;
+    const struct codec *codec;
+    struct codec_walk walk; /* JSON known to be valid, or framed */
+    struct json_index index;
+    const char *text; /* that was indexed */
+    size_t next;      /* mark */
+};
+
+/* A member of an object that was indexed. */
+static inline bool
+index_next(struct source *source, struct codec_item *item)
+{
+    const struct json_index *index = &source->index;
+    const char *end = source->text + index->size;
+    if (source->next == index->count) {
+        return false;
+    }
+    const struct json_mark *mark = &index->marks[source->next++];
+    const char *colon = source->text + mark->colon;
+    const char *stop = source->text + mark->stop;
+    item->start = source->walk.at;
+    item->key = skip_space(item->start, end);
+    item->colon = colon;
+    while (json_is_space(item->colon[-1])) {
+        item->colon--;
+    }
+    item->value = skip_space(colon + 1, end);
+    item->trail = item->end = stop;
+    while (json_is_space(item->trail[-1])) {
+        item->trail--;
+    }
+    item->escaped = index->has_escapes &&
+                    memchr(item->key, '\\', (size_t)(item->colon - item->key)) != NULL;
+    source->walk.at = stop + 1;
+    return true;
+}
+
+static inline bool
+source_next(struct source *source, int kind, struct codec_item *item)
+{
+    return kind == SOURCE_INDEX    ? index_next(source, item)
+           : kind == SOURCE_FRAMED ? source->codec->walk_next(&source->walk, item)
+                                   : json_walk_next(&source->walk, item);
+}
+
 /*
- * Children of <node> from a walk that has been set up over its text. Made twice, for JSON and
- * for framed codecs: this is where translation spends its time.
+ * Children of <node> from <source>, of <kind>. Made once per kind: this is where translation
+ * spends its time.
  */
 static inline __attribute__((always_inline)) bool
-fill(const struct codec *codec, bool framed, struct tree_node *node, struct codec_walk *walk,
-     size_t chunk_size, struct arena *arena)
+fill(struct tree_node *node, struct source *source, int kind, size_t chunk_size,
+     struct arena *arena)
 {
+    const bool framed = kind == SOURCE_FRAMED;
+    struct codec_walk *walk = &source->walk;
     struct codec_item item;
     struct tree_node *chunk = NULL;
     size_t chunk_used = 0; /* of the nodes allocated at once */
@@ -58,7 +114,7 @@ fill(const struct codec *codec, bool framed, struct tree_node *node, struct code
     }
     struct tree_node **link = &box->first;
     box->once = box->twice = 0;
-    while (framed ? codec->walk_next(walk, &item) : json_walk_next(walk, &item)) {
+    while (source_next(source, kind, &item)) {
         if (chunk == NULL || chunk_used == chunk_size) {
             chunk_size = chunk_size < TREE_CHUNK_MAX ? chunk_size * 2 : chunk_size;
             chunk = arena_alloc(arena, chunk_size * sizeof(*chunk));
@@ -81,9 +137,9 @@ fill(const struct codec *codec, bool framed, struct tree_node *node, struct code
         child->type = (uint8_t)(framed ? item.kind : json_kind(*item.value));
         child->escaped = item.escaped;
         child->edited = false;
-        child->listed = last != NULL;
+        child->listed = !framed && last != NULL;
         child->prev = last;
-        if (!framed && walk->object) {
+        if (kind == SOURCE_INDEX || (!framed && walk->object)) {
             note_name(box, child);
         }
         *link = child;
@@ -92,30 +148,43 @@ fill(const struct codec *codec, bool framed, struct tree_node *node, struct code
         count++;
     }
     *link = NULL;
-    box->codec = codec;
+    box->codec = source->codec;
     box->last = last;
     box->count = count;
     box->inner = (struct slice){NULL, 0};
     box->changed = false;
-    if (count == 0 && !framed && walk->status == CODEC_OK) {
+    if (count == 0 && !framed) {
         box->inner = slice_make(walk->inner, (size_t)(walk->at - 1 - walk->inner));
     }
     return true;
 }
 
 static bool
-json_fill(struct tree_node *node, struct codec_walk *walk, size_t chunk_size,
-          struct arena *arena)
+json_fill(struct tree_node *node, struct arena *arena)
 {
-    return fill(&codec_json, false, node, walk, chunk_size, arena);
+    struct source source = {.codec = &codec_json};
+    json_walk_init(&source.walk, node->value, node->value + node->value_size);
+    return fill(node, &source, SOURCE_JSON, TREE_CHUNK_MIN, arena);
 }
 
 static bool
 framed_fill(const struct codec *codec, struct tree_node *node, struct arena *arena)
 {
-    struct codec_walk walk;
-    codec->walk_init(&walk, slice_make(node->value, node->value_size));
-    return fill(codec, true, node, &walk, TREE_CHUNK_MIN, arena);
+    struct source source = {.codec = codec};
+    codec->walk_init(&source.walk, slice_make(node->value, node->value_size));
+    return fill(node, &source, SOURCE_FRAMED, TREE_CHUNK_MIN, arena);
+}
+
+static bool
+index_fill(struct tree_node *node, const char *text, const struct json_index *index,
+           struct arena *arena)
+{
+    struct source source = {.codec = &codec_json, .index = *index, .text = text};
+    source.walk.inner = source.walk.at = text + 1;
+    if (index->count == 0) {
+        source.walk.at = text + index->size; /* as a walk stands behind an empty container */
+    }
+    return fill(node, &source, SOURCE_INDEX, TREE_CHUNK_ROOT, arena);
 }
 
 static enum codec_status
@@ -129,6 +198,55 @@ framed_parse(const struct codec *codec, struct slice text, unsigned depth_max,
     return status;
 }
 
+/* Make <root> the value in <text>, with white space around it, that starts at <start>. */
+static void
+set_root(struct tree_node *root, struct slice text, const char *start, const char *end)
+{
+    root->head = text.data;
+    root->lead_size = root->head_size = (uint32_t)(start - text.data);
+    root->value = start;
+    root->value_size = (uint32_t)(end - start);
+    root->tail = end;
+    root->tail_size = (uint32_t)(text.data + text.size - end);
+    root->type = (uint8_t)json_kind(*start);
+}
+
+/* Objects are opened at once; what is wrong with one is found out by reading it again. */
+static enum codec_status
+json_parse(struct slice text, unsigned depth_max, struct arena *arena,
+           struct tree_node **ret_root, size_t *ret_offset)
+{
+    const char *stop = text.size == 0 ? text.data : text.data + text.size;
+    const char *start = text.size == 0 ? stop : json_skip_space(text.data, stop);
+    struct tree_node *root = text.size > UINT32_MAX ? NULL : node_new(arena);
+    struct json_index index;
+    *ret_root = NULL;
+    if (root == NULL) {
+        return CODEC_OK;
+    }
+    if (start < stop && *start == '{') {
+        enum codec_status status =
+            json_index(slice_make(start, (size_t)(stop - start)), depth_max, arena, &index);
+        if (status == CODEC_OK && skip_space(start + index.size, stop) == stop) {
+            set_root(root, text, start, start + index.size);
+            *ret_root = index_fill(root, start, &index, arena) ? root : NULL;
+            return CODEC_OK;
+        }
+        if (status == CODEC_NO_MEMORY) {
+            return CODEC_OK;
+        }
+    }
+    enum codec_status status = json_check(text, depth_max, ret_offset);
+    if (status == CODEC_OK) {
+        while (json_is_space(stop[-1])) {
+            stop--;
+        }
+        set_root(root, text, start, stop);
+        *ret_root = root;
+    }
+    return status;
+}
+
 enum codec_status
 tree_parse(const struct codec *codec, struct slice text, unsigned depth_max,
            struct arena *arena, struct tree_node **ret_root, size_t *ret_offset)
@@ -136,63 +254,7 @@ tree_parse(const struct codec *codec, struct slice text, unsigned depth_max,
     if (codec_is_framed(codec)) {
         return framed_parse(codec, text, depth_max, arena, ret_root, ret_offset);
     }
-    if (text.size == 0) {
-        *ret_offset = 0;
-        return CODEC_BAD;
-    }
-    const char *end = text.data + text.size;
-    const char *start = json_skip_space(text.data, end);
-    struct tree_node *root = NULL;
-    enum codec_status status = CODEC_OK;
-    const char *at = end;
-    if (text.size > UINT32_MAX) {
-        *ret_root = NULL;
-        return CODEC_OK;
-    }
-    if (start == end || *start != '{') {
-        size_t offset;
-        status = json_check(text, depth_max, &offset);
-        if (status != CODEC_OK) {
-            *ret_offset = offset;
-            return status;
-        }
-        while (json_is_space(at[-1])) {
-            at--;
-        }
-        root = node_new(arena);
-    } else if (depth_max == 0) {
-        *ret_offset = (size_t)(start - text.data);
-        return CODEC_DEEP;
-    } else {
-        struct codec_walk walk;
-        root = node_new(arena);
-        json_walk_init(&walk, start, end, depth_max);
-        if (root == NULL || !json_fill(root, &walk, TREE_CHUNK_ROOT, arena)) {
-            *ret_root = NULL;
-            return CODEC_OK;
-        }
-        at = walk.at;
-        status = walk.status;
-        if (status == CODEC_OK && json_skip_space(at, end) != end) {
-            at = json_skip_space(at, end);
-            status = CODEC_BAD;
-        }
-        if (status != CODEC_OK) {
-            *ret_offset = (size_t)(at - text.data);
-            return status;
-        }
-    }
-    if (root != NULL) {
-        root->head = text.data;
-        root->lead_size = root->head_size = (uint32_t)(start - text.data);
-        root->value = start;
-        root->value_size = (uint32_t)(at - start);
-        root->tail = at;
-        root->tail_size = (uint32_t)(end - at);
-        root->type = (uint8_t)json_kind(*start);
-    }
-    *ret_root = root;
-    return CODEC_OK;
+    return json_parse(text, depth_max, arena, ret_root, ret_offset);
 }
 
 /* What the value <raw> is. */
@@ -217,12 +279,7 @@ tree_value(const struct codec *codec, struct slice text, struct arena *arena)
 bool
 tree_fill(const struct codec *codec, struct tree_node *node, struct arena *arena)
 {
-    struct codec_walk walk;
-    if (codec_is_framed(codec)) {
-        return framed_fill(codec, node, arena);
-    }
-    json_walk_init(&walk, node->value, node->value + node->value_size, 0);
-    return json_fill(node, &walk, TREE_CHUNK_MIN, arena);
+    return codec_is_framed(codec) ? framed_fill(codec, node, arena) : json_fill(node, arena);
 }
 
 enum kind
@@ -297,6 +354,7 @@ tree_touch(struct tree_node *container)
 {
     for (; container != NULL && !container->edited; container = container->parent) {
         container->edited = true;
+        container->listed = false;
     }
 }
 
@@ -374,7 +432,8 @@ tree_insert(struct tree_node *container, struct tree_node *after, struct tree_no
 }
 
 bool
-tree_set_key(struct tree_node *node, struct slice raw, bool has_colon, struct arena *arena)
+tree_set_key(struct tree_node *node, struct slice raw, bool is_escaped, bool has_colon,
+             struct arena *arena)
 {
     size_t colon_size = node->head_size - node->lead_size - node->key_size;
     size_t size = node->lead_size + raw.size + colon_size;
@@ -403,7 +462,7 @@ tree_set_key(struct tree_node *node, struct slice raw, bool has_colon, struct ar
     node->head_size = (uint32_t)size;
     node->key_size = (uint32_t)raw.size;
     node->listed = false;
-    node->escaped = raw.size > 0 && memchr(raw.data, '\\', raw.size) != NULL;
+    node->escaped = is_escaped;
     if (node->parent != NULL) {
         struct tree_box *box = node->parent->box;
         box->changed = true;
@@ -445,6 +504,7 @@ tree_set_value(const struct codec *codec, struct tree_node *node, struct slice r
     node->type = kind_of(codec, raw);
     node->box = NULL;
     node->edited = false;
+    node->listed = false;
     tree_touch(node->parent);
 }
 
@@ -457,7 +517,7 @@ tree_replace(struct tree_node *node, struct tree_node *by)
     by->lead_size = node->lead_size;
     by->key_size = node->key_size;
     by->escaped = node->escaped;
-    by->listed = node->listed;
+    by->listed = false;
     by->tail = node->tail;
     by->tail_size = node->tail_size;
     by->parent = node->parent;
@@ -536,18 +596,6 @@ outlet_put(struct outlet *outlet, const char *data, size_t size)
         outlet->from = data;
     }
     outlet->to = data + size;
-}
-
-/* The comma before <node>, and what it has before its value. */
-static inline void
-outlet_next(struct outlet *outlet, const struct tree_node *node)
-{
-    if (node->listed && node->head - 1 == outlet->to) {
-        outlet->to++;
-    } else {
-        outlet_put(outlet, ",", 1);
-    }
-    outlet_put(outlet, node->head, node->head_size);
 }
 
 /* Is its value to be put together in the way of framed codecs? Seldom, as most are JSON. */
@@ -646,9 +694,15 @@ value_put(const struct tree_node *top, struct outlet *outlet)
         }
         while (node != top) {
             outlet_put(outlet, node->tail, node->tail_size);
+            for (; node->next != NULL && node->next->listed; node = node->next) {
+                const char *comma = node->next->head - 1;
+                const char *end = node->next->tail + node->next->tail_size;
+                outlet_put(outlet, comma, (size_t)(end - comma));
+            }
             if (node->next != NULL) {
                 node = node->next;
-                outlet_next(outlet, node);
+                outlet_put(outlet, ",", 1);
+                outlet_put(outlet, node->head, node->head_size);
                 break;
             }
             node = node->parent;

@@ -40,7 +40,7 @@ struct tree_node {
     uint8_t type; /* enum kind; as tree_kind() says where children came or went */
     bool escaped; /* the key holds escapes */
     bool edited;  /* a child, or one below, was changed: write the children, not <value> */
-    bool listed;  /* a comma stands right before <head>, in the text it was parsed from */
+    bool listed;  /* as it was parsed, in one piece behind a comma */
 };
 
 struct tree_box {
@@ -111,10 +111,11 @@ bool tree_insert(struct tree_node *container, struct tree_node *after, struct tr
                  struct arena *arena);
 
 /*
- * Give a member the key <raw>, whatever stands around it staying. With
- * <has_colon> the codec's colon follows <raw> where that lies, and need not be copied.
+ * Give a member the key <raw>, whatever stands around it staying. <is_escaped>: as in struct
+ * tree_node. With <has_colon> the codec's colon follows <raw> where that lies, and need not be
+ * copied.
  */
-bool tree_set_key(struct tree_node *node, struct slice raw, bool has_colon,
+bool tree_set_key(struct tree_node *node, struct slice raw, bool is_escaped, bool has_colon,
                   struct arena *arena);
 
 /* Let <lead> (white space) stand before a child. */

@@ -245,7 +245,7 @@ number_elements(struct run *run, struct tree_node *array)
         if (!codec->key_encode(run->arena, slice_make(number, (size_t)size), &key)) {
             return run_no_memory(run);
         }
-        if (!tree_set_key(node, key, false, run->arena)) {
+        if (!tree_set_key(node, key, false, false, run->arena)) {
             return run_no_memory(run);
         }
     }
@@ -377,7 +377,7 @@ filter_take(struct run *run, const struct plan_op *op, struct tree_node *array,
         run_hold(run, i > 0 ? elements[i - 1]->value_size : 0); /* an identity at most */
         tree_remove(elements[i]);
         if (elements[i]->key_size > 0 &&
-            !tree_set_key(elements[i], (struct slice){NULL, 0}, false, run->arena)) {
+            !tree_set_key(elements[i], (struct slice){NULL, 0}, false, false, run->arena)) {
             return run_no_memory(run);
         }
         if (run->remember &&

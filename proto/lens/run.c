@@ -146,12 +146,21 @@ run_depth(struct run *run, const struct tree_node *parent, size_t levels,
     return run_fail(run, LENS_BUDGET, path, "nested too deep");
 }
 
+/* JSON: no escape is as short as its meaning. */
+static bool
+name_is_escaped(const struct plan_name *name)
+{
+    return name->raw.size > name->text.size + 2;
+}
+
 bool
 run_set_key(struct run *run, struct tree_node *node, struct slice raw,
             const struct plan_name *name)
 {
-    return tree_set_key(node, raw, raw.data == name->raw.data, run->arena) ||
-           run_no_memory(run);
+    bool is_usual = raw.data == name->raw.data;
+    bool is_escaped = is_usual ? name_is_escaped(name)
+                               : raw.size > 0 && memchr(raw.data, '\\', raw.size) != NULL;
+    return tree_set_key(node, raw, is_escaped, is_usual, run->arena) || run_no_memory(run);
 }
 
 bool
@@ -442,7 +451,7 @@ segment_new(struct run *run, const struct plan_name *name, struct slice value)
         node->head = name->raw.data;
         node->key_size = (uint32_t)name->raw.size;
         node->head_size = (uint32_t)(name->raw.size + run->codec->colon.size);
-        node->escaped = memchr(name->raw.data, '\\', name->raw.size) != NULL;
+        node->escaped = name_is_escaped(name);
     }
     return node;
 }

@@ -248,7 +248,7 @@ rename_a(struct tree_node *root, struct arena *arena)
     struct slice key;
     assert_int_equal(tree_find(root, SLICE_OF("a"), &node), 1);
     assert_true(codec_php.key_encode(arena, SLICE_OF("longer"), &key));
-    assert_true(tree_set_key(node, key, false, arena));
+    assert_true(tree_set_key(node, key, false, false, arena));
 }
 
 static void
@@ -258,7 +258,7 @@ name_a_with_a_bar(struct tree_node *root, struct arena *arena)
     struct slice key;
     assert_int_equal(tree_find(root, SLICE_OF("a"), &node), 1);
     assert_true(codec_php.key_encode(arena, SLICE_OF("x|y"), &key));
-    assert_true(tree_set_key(node, key, false, arena));
+    assert_true(tree_set_key(node, key, false, false, arena));
 }
 
 static void

@@ -71,7 +71,7 @@ edits_leave_the_rest_as_it_was(void **state)
     assert_true(tree_open(&codec_json, a, &arena));
     tree_set_value(&codec_json, find(a, "x"), SLICE_OF("\"new\""));
     is_text(&arena, root, "{\"a\": {\"x\" :\"new\", \"y\":2 } ,\"\\u0062\":[1, 2]}");
-    assert_true(tree_set_key(find(root, "b"), SLICE_OF("\"c\""), false, &arena));
+    assert_true(tree_set_key(find(root, "b"), SLICE_OF("\"c\""), false, false, &arena));
     is_text(&arena, root, "{\"a\": {\"x\" :\"new\", \"y\":2 } ,\"c\":[1, 2]}");
     struct tree_node *y = find(a, "y");
     tree_remove(y);
