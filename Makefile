@@ -8,6 +8,7 @@ PREFIX   ?= /usr/local
 HISTORIES ?= 200000
 FUZZ_SECONDS ?= 60
 BENCH_SCALE ?= small
+SOAK_SECONDS ?= 600
 CC       ?= cc
 CFLAGS   ?= -O2 -g
 OUT      := build/$(MODE)
@@ -40,8 +41,8 @@ REPLAYS  := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/replay/%,$(wildcard tests/fuzz
 SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 .DEFAULT_GOAL := all
-.PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo cpu bench \
-        bench-translate perf-check format lint compdb cover install clean help
+.PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo cpu soak \
+        bench bench-translate perf-check format lint compdb cover install clean help
 
 all: $(OUT)/segue-server $(OUT)/segue-bench ## build the server and the load generator (after `make deps`)
 	@mkdir -p build; [ $(MODE) != plain ] || ln -sf plain/segue-server plain/segue-bench build
@@ -142,7 +143,12 @@ demo: deps-test ## a rolling upgrade and a rollback of a small shop, beside redi
 	@$(MAKE) --no-print-directory all
 	tests/demo/run $(OUT)/segue-server
 
-bench: deps ## compare with redis-server, memcached and PEERS="name=path ...": BENCH_SCALE=small|medium|full
+soak: deps-test ## all workloads at once for ten minutes: SOAK_SECONDS=600; MODE=asan, MODE=tsan
+	@$(MAKE) --no-print-directory all
+	tests/soak/run --server $(OUT)/segue-server --seconds $(SOAK_SECONDS) \
+	    $(if $(SANITIZE),--no-rss)
+
+bench: deps ## compare with redis-server, memcached, Valkey 8 and PEERS="name=path ...": BENCH_SCALE=small|medium|full
 	@tests/install peers perf bench
 	@$(MAKE) --no-print-directory all $(OUT)/segue-translate-bench
 	bench/run --scale $(BENCH_SCALE) $(addprefix --peer ,$(PEERS))
