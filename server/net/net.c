@@ -8,6 +8,8 @@
 #include "server/core/words.h"
 #include "server/net/listener.h"
 #include "server/net/worker.h"
+#include "server/store/compaction.h"
+#include "server/store/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ struct net {
     unsigned running_count; /* workers that have not stopped */
     uv_signal_t signals[2];
     uv_timer_t timer;
+    struct compaction compaction;
     uint64_t last_id;
     bool is_stopping;
     _Atomic uint64_t background_count; /* run_blocking() jobs under way */
@@ -205,11 +208,14 @@ request_resume(const struct parked *parked, struct slice reply)
 
 /* A slice of what nobody waits for; false when nothing is left of it for now. */
 static bool
-tidy(struct server *server, int64_t now_ms)
+tidy(struct net *net, int64_t now_ms)
 {
+    struct server *server = net->server;
     bool is_more = keyspace_expire_some(server->keyspace, now_ms, NET_EXPIRE_EFFORT) >=
                    NET_EXPIRE_EFFORT / 4;
     is_more |= keyspace_free_some(server->keyspace, NET_FREE_SLICE);
+    is_more |= compaction_some(&net->compaction, server->keyspace, now_ms);
+    is_more |= memory_trim(now_ms);
     return eviction_tick(server, now_ms) || is_more;
 }
 
@@ -229,7 +235,7 @@ on_timer(uv_timer_t *timer)
     uint64_t taken;
     bool is_more;
     do {
-        is_more = tidy(net->server, now_ms);
+        is_more = tidy(net, now_ms);
         taken = ticks_own() - start;
     } while (is_more && ticks_to_us(taken) < NET_STINT_US);
     counters_note_turn(&net->server->counters[net->server->worker_count], taken);

@@ -5,6 +5,7 @@
 #include "server/cmd/value.h"
 #include "server/core/log.h"
 #include "server/schema/registry.h"
+#include "server/store/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,7 @@ on_timer(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
     value_trim_memo(worker->server, worker->index);
+    memory_thread_rest();
     if (worker->is_stopping) {
         stop_when_done(worker);
     } else if (config_number(worker->server->config, CONFIG_TIMEOUT) > 0) {
@@ -105,12 +107,14 @@ worker_main(void *argument)
     (void)snprintf(role, sizeof(role), "worker %u", worker->index % 1000);
     log_set_role(role);
     (void)ticks_watch();
+    memory_thread_begin();
     (void)uv_run(&worker->loop.uv, UV_RUN_DEFAULT);
     /* Stopped: let the close callbacks run before the loop goes. */
     loop_fini(&worker->loop);
     arena_fini(&worker->arena);
     buffer_fini(&worker->spare_output);
     resp_request_fini(&worker->parser);
+    memory_thread_end();
     worker->on_stopped(worker->server);
     return NULL;
 }

@@ -16,7 +16,8 @@ enum {
     COMPLEMENT_SIZE = 4,
     SHORT_KEY_MAX = UINT8_MAX,
     SMALL_FIELDS_MAX = 256,
-    ROOM_SHARE = 4, /* a string that grows gets a quarter more than it needs */
+    MOVED_FIELDS_MAX = 64, /* under one hold of the shard's lock */
+    ROOM_SHARE = 4,        /* a string that grows gets a quarter more than it needs */
     ROOM_MIN = 16,
     ROOM_COPIED_BELOW = 4,
 };
@@ -557,6 +558,15 @@ bool
 entry_is_large(const struct entry *entry)
 {
     return entry_type(entry) == ENTRY_HASH && hash_size(entry_hash(entry)) > SMALL_FIELDS_MAX;
+}
+
+struct entry *
+entry_compact(struct entry *entry)
+{
+    if (entry_type(entry) == ENTRY_HASH)
+        hash_compact(entry_hash(entry), MOVED_FIELDS_MAX);
+    struct entry *moved = memory_move(entry);
+    return moved != NULL ? moved : entry;
 }
 
 bool

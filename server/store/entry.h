@@ -117,6 +117,10 @@ struct entry *entry_list_pop(struct entry_list *list); /* NULL: empty */
 /* More is freed with it than should be in one go: a hash of many fields. */
 bool entry_is_large(const struct entry *entry);
 
+/* Move a live entry and what it owns, byte by byte, to where memory is denser: what takes its
+ * place, or itself. A hash of many fields keeps those where they are. */
+struct entry *entry_compact(struct entry *entry);
+
 /* Free a dead entry. Of a hash at most *budget fields, which are taken off it: true while more
  * remains. */
 bool entry_free_some(struct entry *entry, size_t *budget);

@@ -513,6 +513,26 @@ hash_copy(const struct hash *source, struct hash *ret_copy)
     return true;
 }
 
+void
+hash_compact(struct hash *hash, size_t fields_max)
+{
+    if (hash_is_packed(hash)) {
+        void *run = hash->of.run != NULL ? memory_move(hash->of.run) : NULL;
+        if (run != NULL)
+            hash->of.run = run;
+        return;
+    }
+    if (hash_size(hash) > fields_max)
+        return;
+    size_t position = 0;
+    void **slot;
+    while ((slot = table_next(&hash->of.table->table, &position)) != NULL) {
+        void *field = memory_move(*slot);
+        if (field != NULL)
+            *slot = field;
+    }
+}
+
 bool
 hash_free_some(struct hash *hash, size_t *budget)
 {

@@ -25,6 +25,10 @@ void hash_init(struct hash *hash);
 /* A copy of all of <source>; false without memory, *ret_copy untouched. O(fields). */
 bool hash_copy(const struct hash *source, struct hash *ret_copy);
 
+/* Move what the hash owns, of up to <fields_max> fields, where memory_move() sees a use in it.
+ */
+void hash_compact(struct hash *hash, size_t fields_max);
+
 /* Free at most *budget fields, which are taken off it; true while more remains. */
 bool hash_free_some(struct hash *hash, size_t *budget);
 

@@ -265,6 +265,18 @@ uint64_t keyspace_memory(const struct keyspace *keyspace);
 void keyspace_set_memory_step(struct keyspace *keyspace, uint64_t step);
 void keyspace_settle_memory(struct keyspace *keyspace);
 
+/*
+ * Look through about <count> entries from <place> on, which starts as zeros and moves on, and
+ * move those that lie in sparse memory (memory_move); their bytes are added to *moved_size.
+ * True at the end of the last database.
+ */
+struct keyspace_place {
+    uint32_t db;
+    uint64_t cursor;
+};
+bool keyspace_compact(struct keyspace *keyspace, struct keyspace_place *place, size_t count,
+                      size_t *moved_size);
+
 /* Bytes that wait for keyspace_free_some(). */
 uint64_t keyspace_detached(const struct keyspace *keyspace);
 

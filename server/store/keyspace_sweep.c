@@ -205,6 +205,7 @@ struct scan {
     keyspace_on_retag *on_retag;
     void *context;
     uint32_t shard;
+    size_t moved_size;
     bool without_memory;
 };
 
@@ -305,6 +306,39 @@ keyspace_retag(struct keyspace *keyspace, uint32_t db, uint64_t *cursor, size_t 
         return false;
     *cursor = next;
     return true;
+}
+
+enum {
+    MOVED_COUNT = 8,
+    MOVED_SIZE = 256
+}; /* a move is like a look at 8, and 1 per 256 bytes */
+
+static void
+compact_slot(void *context, void **slot)
+{
+    struct scan *scan = context;
+    struct entry *old = *slot;
+    scan->seen++;
+    *slot = entry_compact(old);
+    if (*slot != old) {
+        size_t size = memory_size(*slot);
+        scan->seen += MOVED_COUNT + size / MOVED_SIZE;
+        scan->moved_size += size;
+    }
+}
+
+bool
+keyspace_compact(struct keyspace *keyspace, struct keyspace_place *place, size_t count,
+                 size_t *moved_size)
+{
+    struct scan scan = {.keyspace = keyspace};
+    uint32_t end = atomic_load_explicit(&keyspace->database_end, memory_order_acquire);
+    while (place->db < end && scan.seen < count) {
+        place->cursor = scan_some(&scan, place->db, place->cursor, count, false, compact_slot);
+        place->db += place->cursor == 0;
+    }
+    *moved_size += scan.moved_size;
+    return place->db >= end;
 }
 
 /* One by one. */
