@@ -109,7 +109,13 @@ struct codec_document {
 struct codec {
     const char *name;     /* in schema documents */
     const char *document; /* in messages: "not <document>" */
-    struct slice colon;   /* of a compact member; empty: a framed codec */
+
+    /*
+     * The codec of its values, where documents are turned into those of another; only the name
+     * and the functions of documents are there then. NULL: itself.
+     */
+    const struct codec *values;
+    struct slice colon; /* of a compact member; empty: a framed codec */
 
     /*
      * Does the key <raw> say that it is element <index> of an array? NULL where elements have
@@ -130,6 +136,9 @@ struct codec {
 
     /* Is all of <text> one document? *ret_offset: where it goes wrong. */
     enum codec_status (*check)(struct slice text, unsigned depth_max, size_t *ret_offset);
+
+    /* What the codec calls what stands at <offset> of a bad document; NULL: nothing. */
+    const char *(*name_at)(struct slice text, size_t offset);
 
     /*
      * What a checked document is as a value, and the document that an edited value is; NULL
@@ -208,6 +217,12 @@ struct codec {
 };
 
 extern const struct codec codec_json;
+
+static inline const struct codec *
+codec_values(const struct codec *codec)
+{
+    return codec->values == NULL ? codec : codec->values;
+}
 
 static inline bool
 codec_is_framed(const struct codec *codec)

@@ -8,14 +8,6 @@
 
 #include "proto/base/check.h"
 
-/* What the first byte of a value says, and the rest of its head. */
-struct head {
-    enum kind kind;
-    size_t size;     /* of the head */
-    uint64_t body;   /* bytes behind it: of scalars */
-    uint64_t values; /* values behind it: of containers, keys among them */
-};
-
 static uint64_t
 big_endian(const char *at, size_t size)
 {
@@ -28,7 +20,8 @@ big_endian(const char *at, size_t size)
 
 /* A head whose size, or count, takes <width> bytes behind the first. */
 static bool
-head_sized(struct head *head, const char *at, size_t left, size_t width, uint64_t *ret_number)
+head_sized(struct msgpack_head *head, const char *at, size_t left, size_t width,
+           uint64_t *ret_number)
 {
     head->size = 1 + width;
     if (left < head->size) {
@@ -40,11 +33,11 @@ head_sized(struct head *head, const char *at, size_t left, size_t width, uint64_
 
 /* False for a byte that starts no value, and where the head is cut off. */
 static bool
-head_read(const char *at, const char *end, struct head *head)
+head_read(const char *at, const char *end, struct msgpack_head *head)
 {
     size_t left = (size_t)(end - at);
     uint64_t number = 0;
-    *head = (struct head){.kind = KIND_NUMBER, .size = 1};
+    *head = (struct msgpack_head){.kind = KIND_NUMBER, .size = 1};
     if (left == 0) {
         return false;
     }
@@ -135,14 +128,19 @@ head_read(const char *at, const char *end, struct head *head)
     }
 }
 
-/* The head of a valid value. */
-static struct head
+struct msgpack_head
+msgpack_head_of(const char *at, const char *end)
+{
+    struct msgpack_head head;
+    bool valid = head_read(at, end, &head);
+    CHECK(valid && head.body <= (uint64_t)(end - at) - head.size);
+    return head;
+}
+
+static struct msgpack_head
 head_of(struct slice raw)
 {
-    struct head head;
-    bool valid = head_read(raw.data, raw.data + raw.size, &head);
-    CHECK(valid);
-    return head;
+    return msgpack_head_of(raw.data, raw.data + raw.size);
 }
 
 /*
@@ -155,7 +153,7 @@ value_check(const char *at, const char *end, unsigned depth_max, enum codec_stat
 {
     uint64_t left[CODEC_DEPTH_MAX]; /* written before it is read */
     unsigned depth = 0;
-    struct head head;
+    struct msgpack_head head;
     *ret_status = CODEC_BAD;
     for (;;) {
         *ret_at = at;
@@ -188,7 +186,7 @@ value_check(const char *at, const char *end, unsigned depth_max, enum codec_stat
 static const char *
 value_skip(const char *at, const char *end)
 {
-    struct head head;
+    struct msgpack_head head;
     for (uint64_t left = 1; left > 0; left--) {
         bool valid = head_read(at, end, &head);
         CHECK(valid && head.body <= (uint64_t)(end - at) - head.size);
@@ -235,7 +233,7 @@ kind(struct slice raw)
 static void
 walk_init(struct codec_walk *walk, struct slice raw)
 {
-    struct head head = head_of(raw);
+    struct msgpack_head head = head_of(raw);
     *walk = (struct codec_walk){
         .at = raw.data + head.size,
         .end = raw.data + raw.size,
@@ -269,7 +267,7 @@ walk_next(struct codec_walk *walk, struct codec_item *item)
 static struct slice
 payload(struct slice raw)
 {
-    struct head head = head_of(raw);
+    struct msgpack_head head = head_of(raw);
     return slice_make(raw.data + head.size, raw.size - head.size);
 }
 
@@ -381,6 +379,16 @@ string_encode(struct arena *arena, struct slice text, struct slice *ret_raw)
     return out_give(&out, text, arena, ret_raw);
 }
 
+bool
+msgpack_integer(struct arena *arena, int64_t number, struct slice *ret_raw)
+{
+    struct out out = {.size = 0};
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, &out, out_write);
+    msgpack_pack_int64(&packer, number);
+    return out_give(&out, (struct slice){NULL, 0}, arena, ret_raw);
+}
+
 static bool
 bytes_encode(struct arena *arena, struct slice text, struct slice *ret_raw)
 {
@@ -404,7 +412,7 @@ width_of(uint64_t count)
 static size_t
 put_header(struct slice raw, uint64_t count, char *out)
 {
-    struct head head = head_of(raw);
+    struct msgpack_head head = head_of(raw);
     bool map = head.kind == KIND_OBJECT;
     unsigned was = (unsigned)head.size - 1;
     unsigned width = width_of(count);
@@ -520,11 +528,14 @@ number_encode(struct arena *arena, struct slice number, struct slice *ret_raw)
 const struct codec codec_msgpack = {
     .name = "msgpack",
     .document = "a MessagePack document",
+    .colon = SLICE(""),
     .null = SLICE("\xc0"),
     .truth = {SLICE("\xc2"), SLICE("\xc3")},
     .empty_array = SLICE("\x90"),
     .empty_object = SLICE("\x80"),
     .one_before = SLICE("\x91"),
+    .one_after = SLICE(""),
+    .footer = SLICE(""),
     .check = check,
     .is_value = is_value,
     .kind = kind,

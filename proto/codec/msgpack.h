@@ -22,4 +22,18 @@
 
 extern const struct codec codec_msgpack;
 
+/* What the first bytes of a value say. */
+struct msgpack_head {
+    enum kind kind;
+    size_t size;     /* of the head */
+    uint64_t body;   /* bytes behind it: of scalars */
+    uint64_t values; /* values behind it: of containers, keys among them */
+};
+
+/* The head of the valid value that starts at <at>. */
+struct msgpack_head msgpack_head_of(const char *at, const char *end);
+
+/* False without memory. */
+bool msgpack_integer(struct arena *arena, int64_t number, struct slice *ret_raw);
+
 #endif

@@ -635,6 +635,7 @@ put_header(struct slice raw, uint64_t count, char *out)
 const struct codec codec_php = {
     .name = "php",
     .document = "a PHP session or serialized value",
+    .colon = SLICE(""),
     .is_position = is_position,
     .null = SLICE("N;"),
     .truth = {SLICE("b:0;"), SLICE("b:1;")},

@@ -3,15 +3,28 @@
 #include <stdio.h>
 
 static bool
-open_fail(struct run *run, const struct codec *codec, enum codec_status status, size_t offset)
+open_fail(struct run *run, const struct codec *codec, enum codec_status status,
+          struct slice text, size_t offset)
 {
     bool deep = status == CODEC_DEEP;
     if (status == CODEC_NO_MEMORY) {
         return run_no_memory(run);
     }
-    run_fail(run, deep ? LENS_BUDGET : LENS_SYNTAX, NULL, "");
-    snprintf(run->failure->text, LENS_TEXT_SIZE, "%s%s at byte %zu",
-             deep ? "nested too deep" : "not ", deep ? "" : codec->document, offset);
+    const char *name = codec->name_at == NULL ? NULL : codec->name_at(text, offset);
+    switch (status) {
+    case CODEC_DEEP:
+        run_fail(run, LENS_BUDGET, NULL, "");
+        break;
+    case CODEC_RANGE:
+        return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
+    case CODEC_REFERENCE:
+        return run_fail(run, LENS_REFERENCE, NULL, "a value that holds itself");
+    default:
+        run_fail(run, LENS_SYNTAX, NULL, "");
+    }
+    snprintf(run->failure->text, LENS_TEXT_SIZE, "%s%s%s%s at byte %zu",
+             deep ? "nested too deep" : "not ", deep ? "" : codec->document,
+             name == NULL || deep ? "" : ": ", name == NULL || deep ? "" : name, offset);
     return false;
 }
 
@@ -21,8 +34,9 @@ layer_open(struct run *run, const struct codec *codec, struct slice text, unsign
 {
     enum codec_status status;
     size_t offset = 0;
-    run->codec = codec;
+    run->codec = codec_values(codec);
     layer->codec = codec;
+    layer->text = text;
     if (codec->document_open == NULL) {
         status = tree_parse(codec, text, depth_max, run->arena, &layer->root, &offset);
     } else {
@@ -31,11 +45,11 @@ layer_open(struct run *run, const struct codec *codec, struct slice text, unsign
             status = codec->document_open(text, run->arena, &layer->form);
         }
         if (status == CODEC_OK) {
-            layer->root = tree_value(codec, layer->form.value, run->arena);
+            layer->root = tree_value(run->codec, layer->form.value, run->arena);
         }
     }
     if (status != CODEC_OK) {
-        return open_fail(run, codec, status, offset);
+        return open_fail(run, codec, status, text, offset);
     }
     return layer->root != NULL || run_no_memory(run);
 }
@@ -79,9 +93,10 @@ document_open(struct run *run, struct slice body, unsigned depth_max,
         if (document->count == 0 && !find_inside(run, format, layer->root, &node)) {
             return false;
         }
+        layer->seat = NULL;
         document->count++;
         if (node == NULL) {
-            run->codec = format->codecs[format->count - 1];
+            run->codec = plan_format_codec(format);
             document->absent = true;
             document->state = run_value(run, run->codec->empty_object);
             return document->state != NULL;
@@ -108,20 +123,25 @@ layer_text(struct run *run, struct document_layer *layer, struct slice *ret_text
 {
     const char *problem = "";
     struct slice text;
+    if (!layer->root->edited && layer->seat == NULL) {
+        *ret_text = layer->text;
+        return true;
+    }
     if (!tree_full_text(layer->root, run->arena, &text)) {
         return run_no_memory(run);
     }
-    if (text.size > run->text_max) {
-        return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
-    }
     if (layer->codec->document_close == NULL) {
+        if (text.size > run->text_max) {
+            return run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
+        }
         *ret_text = text;
         return true;
     }
     switch (layer->codec->document_close(&layer->form, layer->root, text, run->arena, ret_text,
                                          &problem)) {
     case CODEC_OK:
-        return true;
+        return ret_text->size <= run->text_max ||
+               run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");
     case CODEC_RANGE:
         return run_fail(run, LENS_RANGE, NULL, problem);
     case CODEC_REFERENCE:
@@ -139,22 +159,22 @@ document_text(struct run *run, struct document *document, struct slice *ret_text
     bool changed = document->layers[document->count - 1].root->edited;
     for (unsigned at = document->count - 1; at > 0 && changed; at--) {
         struct document_layer *outer = &document->layers[at - 1];
+        const struct codec *codec = codec_values(outer->codec);
         struct slice raw;
         if (!layer_text(run, &document->layers[at], &text)) {
             return false;
         }
-        if (!outer->codec->string_encode(run->arena, text, &raw)) {
+        if (!codec->string_encode(run->arena, text, &raw)) {
             return run_no_memory(run);
         }
-        if (outer->seat->type == KIND_BYTES &&
-            !outer->codec->bytes_encode(run->arena, text, &raw)) {
+        if (outer->seat->type == KIND_BYTES && !codec->bytes_encode(run->arena, text, &raw)) {
             return run_no_memory(run);
         }
         if (outer->seat == outer->root) {
             outer->root->value = raw.data;
             outer->root->value_size = (uint32_t)raw.size;
         } else {
-            tree_set_value(outer->codec, outer->seat, raw);
+            tree_set_value(codec, outer->seat, raw);
         }
     }
     return layer_text(run, &document->layers[0], ret_text);

@@ -16,6 +16,7 @@
 /* A document, perhaps in a string of the one before. */
 struct document_layer {
     const struct codec *codec;
+    struct slice text; /* as it was */
     struct codec_document form;
     struct tree_node *root;
     struct tree_node *seat; /* the string that holds the next layer */

@@ -130,7 +130,7 @@ struct plan_format {
 static inline const struct codec *
 plan_format_codec(const struct plan_format *format)
 {
-    return format->codecs[format->count - 1];
+    return codec_values(format->codecs[format->count - 1]);
 }
 
 struct plan_version {

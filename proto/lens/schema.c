@@ -6,6 +6,7 @@
 
 #include "proto/codec/msgpack.h"
 #include "proto/codec/php.h"
+#include "proto/codec/pickle.h"
 #include "proto/lens/reader.h"
 
 /* --- members of the document ----------------------------------------------------------------
@@ -51,7 +52,8 @@ read_patterns(struct reader *reader, struct tree_node *array, bool prefixes_only
     return true;
 }
 
-static const struct codec *const codecs[] = {&codec_json, &codec_msgpack, &codec_php};
+static const struct codec *const codecs[] = {&codec_json, &codec_msgpack, &codec_php,
+                                             &codec_pickle};
 
 static bool
 read_codec(struct reader *reader, struct tree_node *node, struct plan_format *format)
@@ -104,7 +106,7 @@ read_codecs(struct reader *reader, struct tree_node *node, struct plan_format *r
 static bool
 read_inside(struct reader *reader, struct tree_node *node, struct plan_format *format)
 {
-    reader->codec = format->codecs[0];
+    reader->codec = codec_values(format->codecs[0]);
     bool done = reader_path(reader, node, false, &format->inside);
     reader->codec = plan_format_codec(format);
     return done;

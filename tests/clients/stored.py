@@ -1,8 +1,10 @@
 """stored - processes of two versions share state in what their frameworks write: PHP sessions,
-and MessagePack as Flask-Session stores it."""
+MessagePack as Flask-Session stores it, pickles as Django's cache does."""
 
 import json
 import os
+import pickle
+import random
 import subprocess
 import sys
 
@@ -29,9 +31,13 @@ def run(binary, tally):
     with Server(binary) as server:
         put(server, "php", ["php:*", "php_serialize:*"], codec="php")
         put(server, "flask", ["session:*"], codec="msgpack")
-        equal(server.cli("release", "set", "web@2", "php", "2", "flask", "2"), "OK")
+        put(server, "django", [":1:*"], codec="pickle")
+        equal(server.cli("release", "set", "web@2", "php", "2", "flask", "2", "django", "2"), "OK")
         tally.relay("php codec", [PHP, os.path.join(HERE, "stored.php"), str(server.port)])
         tally.run("msgpack codec: two processes share a session", msgpack_is_shared, server)
+        tally.run("pickle codec: two processes share a session", pickles_are_shared, server)
+        tally.run("pickle codec: what is read is what CPython would write", pickles_are_cpythons,
+                  server)
 
 
 def msgpack_is_shared(server):
@@ -57,22 +63,76 @@ def msgpack_is_shared(server):
           [{"sku": 2, "note": "gift"}])
 
 
-def new_process(server, code):
+def pickles_are_shared(server):
+    old = redis.Redis.from_url(server.url())
+    state = {"user": {"name": "Zoë", "price": 19.99, "blob": b"\0\xff", 5: None}, "n": 1,
+             "cart": [{"sku": "a"}, {"sku": 2}], "when": (2026, 10**30)}
+    old.set(":1:x", pickle.dumps(state))
+    new_process(server, "state['theme'] = 'dark'; state['cart'].reverse(); "
+                        "state['cart'][0]['note'] = 'gift'; assert state['n'] == '1'; "
+                        "assert state['when'] == (2026, 10**30)", ":1:x", "pickle")
+    state = pickle.loads(old.get(":1:x"))
+    equal(state["user"], {"name": "Zoë", "price": 19.99, "blob": b"\0\xff", 5: None})
+    equal([state["n"], state["cart"]], [1, [{"sku": 2}, {"sku": "a"}]])
+    state["cart"].pop()
+    old.set(":1:x", pickle.dumps(state))
+    equal(eval(new_process(server, "str", ":1:x", "pickle"))["cart"], [{"sku": 2, "note": "gift"}])
+
+
+def any_value(prng, depth=0):
+    pool = ["name", "Zoë", "x" * 300, b"abc", b"y" * 300, "\ud800", ("t", 1)]
+    edges = [0, 255, 256, 65535, 65536, -1, 2**31 - 1, 2**31, -2**31 - 1, 2**63 - 1, 2**63, -2**63,
+             -2**63 - 1, 10**30, -10**30]
+    kind = prng.randrange(0, 7 if depth > 4 else 12)
+    if kind < 2:
+        return prng.choice([None, True, False, 0.0, -0.0, 1.5, 1e300, float("inf")])
+    if kind < 4:
+        return prng.choice(edges)
+    if kind < 7:
+        return prng.choice(pool + ["aë\U0001f600"[:prng.randrange(4)], bytes(prng.randrange(300))])
+    if kind < 9:
+        return [any_value(prng, depth + 1) for _ in range(prng.choice([0, 1, 2, 5]))]
+    if kind == 9:
+        return tuple(any_value(prng, depth + 1) for _ in range(prng.randrange(5)))
+    return {prng.choice([prng.randrange(9), "k%d" % prng.randrange(9), "name", b"q", ("a", 2), None]):
+            any_value(prng, depth + 1) for _ in range(prng.choice([0, 1, 2, 5]))}
+
+
+def pickles_are_cpythons(server):
+    old = redis.Redis.from_url(server.url())
+    new = redis.Redis.from_url(server.url("web%402", "x"))
+    prng = random.Random(7)
+    values = [any_value(prng) for _ in range(300)]
+    values += [{i: i for i in range(2000)}, list(range(2500)), "x" * 70000, ["q" * 100] * 1000,
+               [b"z" * 65536, "y" * 65535] * 2]
+    for value in values:
+        protocol = prng.randrange(3, 6)
+        state = {"user": {"name": value, "more": value if isinstance(value, str) else "name"}}
+        expected = {"user": {"full_name": value, "more": state["user"]["more"]}, "theme": "light"}
+        stored = pickle.dumps(state, protocol=protocol)
+        old.set(":1:any", stored)
+        equal(new.get(":1:any"), pickle.dumps(expected, protocol=protocol))
+        equal(old.get(":1:any"), stored)
+
+
+def new_process(server, code, key="session:1", codec="msgpack"):
     """One request of version 2: <code> works on the state; what it is then, as text."""
-    done = subprocess.run([sys.executable, __file__, server.url("web%402", "x"), code],
+    done = subprocess.run([sys.executable, __file__, server.url("web%402", "x"), code, key, codec],
                           capture_output=True, text=True, timeout=30)
     equal((done.returncode, done.stderr), (0, ""))
     return done.stdout.rstrip("\n")
 
 
-def new_request(url, code):
+def new_request(url, code, key, codec):
     import msgpack
     client = redis.Redis.from_url(url)
-    state = msgpack.unpackb(client.get("session:1"), strict_map_key=False)
-    before = msgpack.packb(state)
+    loads = pickle.loads if codec == "pickle" else lambda b: msgpack.unpackb(b, strict_map_key=False)
+    dumps = pickle.dumps if codec == "pickle" else msgpack.packb
+    state = loads(client.get(key))
+    before = dumps(state)
     exec(code, {"state": state})
-    if msgpack.packb(state) != before:
-        client.set("session:1", msgpack.packb(state))
+    if dumps(state) != before:
+        client.set(key, dumps(state))
     print(state)
 
 

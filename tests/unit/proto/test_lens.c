@@ -88,8 +88,8 @@ documents_are_checked(void **state)
             "consecutive");
     refused(WITH("\"versions\":[{\"version\":1,\"steps\":[]}]"), "/versions/0/steps",
             "no steps");
-    refused(WITH("\"versions\":[{\"version\":1,\"codec\":\"pickle\"}]"), "/versions/0/codec",
-            "codec 'pickle' is not supported yet");
+    refused(WITH("\"versions\":[{\"version\":1,\"codec\":\"yaml\"}]"), "/versions/0/codec",
+            "codec 'yaml' is not supported yet");
     refused(WITH("\"versions\":[{\"version\":1,\"step\":[]}]"), "/versions/0/step", "unknown");
 }
 

@@ -12,6 +12,7 @@
 
 #include "proto/codec/msgpack.h"
 #include "proto/codec/php.h"
+#include "proto/codec/pickle.h"
 #include "proto/codec/transcode.h"
 #include "proto/lens.h"
 
@@ -95,28 +96,47 @@ spell(struct player *player, struct tree_node *value, struct slice *ret_text)
         return true;
     }
     buffer_init(&buffer, 0);
-    enum codec_status status =
-        transcode(&codec_json, player->codec, value, &player->document, &buffer, &where);
+    enum codec_status status = transcode(&codec_json, codec_values(player->codec), value,
+                                         &player->document, &buffer, &where);
     assert_true(status == CODEC_OK || status == CODEC_RANGE);
     assert_true(arena_copy(&player->document, buffer_slice(&buffer), ret_text));
     buffer_fini(&buffer);
+    if (status == CODEC_OK && player->codec == &codec_pickle) {
+        const char *problem;
+        status = pickle_write(*ret_text, 4, &player->document, ret_text, &problem);
+    }
     return status == CODEC_OK;
+}
+
+static struct tree_node *
+parse(struct player *player, struct slice text)
+{
+    const struct codec *codec = player->codec;
+    struct codec_document document = {.value = text};
+    struct tree_node *root = NULL;
+    size_t offset;
+    if (codec->check(text, 128, &offset) != CODEC_OK ||
+        (codec->document_open != NULL &&
+         codec->document_open(text, &player->scratch, &document) != CODEC_OK)) {
+        return NULL;
+    }
+    assert_int_equal(
+        tree_parse(codec_values(codec), document.value, 128, &player->scratch, &root, &offset),
+        CODEC_OK);
+    return root;
 }
 
 static bool
 equal(struct player *player, struct slice got, struct slice expected)
 {
-    const struct codec *codec = player->codec;
-    struct tree_node *root = NULL;
-    struct tree_node *other = NULL;
-    size_t offset;
+    struct tree_node *root = parse(player, got);
+    struct tree_node *other = parse(player, expected);
     bool same = false;
-    if (tree_parse(codec, got, 128, &player->scratch, &root, &offset) != CODEC_OK) {
+    assert_non_null(other);
+    if (root == NULL) {
         return false;
     }
-    assert_int_equal(tree_parse(codec, expected, 128, &player->scratch, &other, &offset),
-                     CODEC_OK);
-    assert_true(tree_equal(codec, root, other, &player->scratch, &same));
+    assert_true(tree_equal(codec_values(player->codec), root, other, &player->scratch, &same));
     return same;
 }
 
@@ -269,6 +289,13 @@ every_history_reads_as_it_should_in_php(void **state)
     play_all(&codec_php);
 }
 
+static void
+every_history_reads_as_it_should_in_pickle(void **state)
+{
+    (void)state;
+    play_all(&codec_pickle);
+}
+
 int
 main(void)
 {
@@ -276,6 +303,7 @@ main(void)
         cmocka_unit_test(every_history_reads_as_it_should),
         cmocka_unit_test(every_history_reads_as_it_should_in_msgpack),
         cmocka_unit_test(every_history_reads_as_it_should_in_php),
+        cmocka_unit_test(every_history_reads_as_it_should_in_pickle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
