@@ -22,6 +22,7 @@ enum {
     CONN_FLUSH_SIZE = 256 * 1024,    /* write in the middle of a batch from here on */
     CONN_PAUSE_SIZE = 1024 * 1024,   /* run nothing more while so much waits */
     CONN_CLOCK_US = 300,             /* read the clock anew after so long in a batch */
+    CONN_HEAD_SIZE = 4 * 1024,       /* read at first where a large value is likely to follow */
     CONN_SPARE_SIZE_MAX = 256 * 1024 /* bigger reply buffers are freed, not lent on */
 };
 
@@ -43,6 +44,7 @@ struct conn {
     struct buffer writing;                /* what uv_write() is sending */
     struct references writing_references; /* in <writing> */
     int64_t over_soft_since_ms;           /* 0: under the soft limit */
+    bool is_sending_large; /* lately: then little is read to where it is copied from */
     bool is_reading;
     bool is_writing;
     bool is_parked;
@@ -439,7 +441,10 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_room)
     struct conn *conn = handle->data;
     struct worker *worker = conn->worker;
     if (conn->pending == NULL) {
-        *ret_room = uv_buf_init(worker->input, sizeof(worker->input));
+        *ret_room = (uv_buf_t){.base = worker->input, .len = sizeof(worker->input)};
+        if (conn->is_sending_large) {
+            ret_room->len = CONN_HEAD_SIZE;
+        }
         return;
     }
     size_t size = 0;
@@ -490,6 +495,11 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
         }
     }
     resp_request_clear(parser);
+    if (conn->pending != NULL && conn->pending->intake.filling != NULL) {
+        conn->is_sending_large = true;
+    } else if ((size_t)size == room->len) {
+        conn->is_sending_large = false;
+    }
     if (!conn->is_closed) {
         settle(conn);
     }

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 enum {
-    INTAKE_GROWTH = 4,           /* times what has come, ... */
-    INTAKE_ROOM_MIN = 16 * 1024, /* ... but at least so much more */
-    INTAKE_TAIL = 64,            /* what follows most values, options of SET, comes along */
+    INTAKE_GROWTH = 16,           /* times what has come: room costs little until it is used, */
+    INTAKE_ROOM_MIN = 128 * 1024, /* and what is moved when it grows is a fifteenth of all */
+    INTAKE_TAIL = 64,             /* what follows most values, options of SET, comes along */
     INTAKE_CAPACITY_MIN = 4,
 };
 
@@ -49,8 +49,8 @@ static bool
 grow(struct intake *intake, const struct resp_request *parser)
 {
     size_t all = parser->bulk_size + INTAKE_TAIL;
-    size_t room = intake->filled < INTAKE_ROOM_MIN ? INTAKE_ROOM_MIN : intake->filled;
-    room *= INTAKE_GROWTH;
+    size_t room = intake->filled * INTAKE_GROWTH;
+    room = room < INTAKE_ROOM_MIN ? INTAKE_ROOM_MIN : room;
     room = room > all ? all : room;
     struct block *block =
         intake->filling == NULL ? block_new(room) : block_resize(intake->filling, room);
