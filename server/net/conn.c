@@ -22,6 +22,7 @@ enum {
     CONN_FLUSH_SIZE = 256 * 1024,    /* write in the middle of a batch from here on */
     CONN_PAUSE_SIZE = 1024 * 1024,   /* run nothing more while so much waits */
     CONN_CLOCK_US = 300,             /* read the clock anew after so long in a batch */
+    CONN_TURN_SIZE = 64 * 1024,      /* bytes of requests run before others have their turn */
     CONN_HEAD_SIZE = 4 * 1024,       /* read at first where a large value is likely to follow */
     CONN_SPARE_SIZE_MAX = 256 * 1024 /* bigger reply buffers are freed, not lent on */
 };
@@ -44,6 +45,7 @@ struct conn {
     struct buffer writing;                /* what uv_write() is sending */
     struct references writing_references; /* in <writing> */
     int64_t over_soft_since_ms;           /* 0: under the soft limit */
+    bool has_backlog;      /* requests that could be run now, but others have their turn */
     bool is_sending_large; /* lately: then little is read to where it is copied from */
     bool is_reading;
     bool is_writing;
@@ -333,7 +335,8 @@ take_blocks_back(struct conn *conn, struct request *request)
     intake_fini(&conn->worker->intake);
 }
 
-/* Run the requests in <data> while nothing is in the way; returns the bytes they took. */
+/* Run the requests in <data> while nothing is in the way, for about a turn of the loop; returns
+ * the bytes they took. */
 static size_t
 serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
 {
@@ -357,7 +360,8 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
     uint64_t count = 0;
     batch.end = RESP_READY;
     take_output_buffer(conn);
-    while (used < size && !is_paused(conn) && batch.end == RESP_READY) {
+    size_t stop = size < CONN_TURN_SIZE ? size : CONN_TURN_SIZE;
+    while (used < stop && !is_paused(conn) && batch.end == RESP_READY) {
         struct resp_limits limits = request_limits(conn);
         batch_parse(&batch, parser, data + used, size - used, &limits, &worker->arena);
         if (batch.count > 1) {
@@ -403,7 +407,7 @@ settle(struct conn *conn)
     if (conn->is_closed) {
         return;
     }
-    bool is_drained = !conn->is_writing && conn->out.size == 0;
+    bool is_drained = !conn->is_writing && conn->out.size == 0 && !conn->has_backlog;
     if (is_drained && !conn->is_parked && (conn->session.is_closing || conn->is_finishing)) {
         conn_close(conn);
         return;
@@ -413,17 +417,23 @@ settle(struct conn *conn)
     read_or_not(conn);
 }
 
-/* Run what waits in the pending bytes, as far as possible. */
+/* Run what waits in the pending bytes, as far as possible in this turn. */
 static void
 serve_pending(struct conn *conn)
 {
     struct pending *pending = conn->pending;
+    conn->has_backlog = false;
     if (pending != NULL && !is_paused(conn)) {
-        size_t used = serve(conn, &pending->parser, pending->bytes.data, pending->bytes.size);
+        size_t left = pending_left(pending);
+        size_t used = serve(conn, &pending->parser, pending_data(pending), left);
         if (conn->is_closed) {
             return;
         }
-        if (used == pending->bytes.size || conn->session.is_closing) {
+        conn->has_backlog = used >= CONN_TURN_SIZE && used < left && !is_paused(conn);
+        if (conn->has_backlog) {
+            worker_serve_backlogs(conn->worker);
+        }
+        if (used == left || conn->session.is_closing) {
             pending_free(pending);
             conn->pending = NULL;
         } else if (!pending_consume(pending, used)) {
@@ -465,7 +475,11 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
         if (size == UV_ENOBUFS) {
             counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
         }
-        conn_close(conn);
+        if (size == UV_EOF && conn->is_writing) {
+            conn_finish(conn); /* it may yet read */
+        } else {
+            conn_close(conn);
+        }
         return;
     }
     counters_add(worker->counters, COUNTER_READS_PROCESSED, 1);
@@ -505,11 +519,16 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
     }
 }
 
-/* Read while requests can be run; a client that does not take its replies is not read. */
+/*
+ * Read while requests can be run, or once they can when replies are taken: a client may send
+ * all its requests before it reads the first reply. What it sends meanwhile is kept, up to
+ * client-query-buffer-limit, and not run.
+ */
 static void
 read_or_not(struct conn *conn)
 {
-    bool should_read = !is_paused(conn) && !conn->is_finishing;
+    bool should_read = !conn->is_closed && !conn->is_parked && !conn->session.is_closing &&
+                       !conn->is_finishing && !conn->has_backlog;
     if (should_read && !conn->is_reading) {
         if (uv_read_start(&conn->uv.stream, on_alloc, on_read) < 0) {
             conn_close(conn);
@@ -519,6 +538,14 @@ read_or_not(struct conn *conn)
     } else if (!should_read && conn->is_reading) {
         (void)uv_read_stop(&conn->uv.stream);
         conn->is_reading = false;
+    }
+}
+
+void
+conn_serve_backlog(struct conn *conn)
+{
+    if (conn->has_backlog) {
+        serve_pending(conn);
     }
 }
 

@@ -1,10 +1,11 @@
 /*
  * conn - one client connection: bytes in, requests through dispatch, replies out.
  *
- * Input is parsed where it was read, in the worker's shared buffer; only an unfinished request
- * is copied to the connection. Replies of a whole read gather in one buffer and leave in one
- * write; what the socket does not take waits, and while much of it waits nothing more is run.
- * An idle connection holds no buffer.
+ * Input is parsed where it was read, in the worker's shared buffer; only what cannot be run yet
+ * is copied to the connection, and a large argument read to memory that may become a value.
+ * Replies of a whole read gather in one buffer and leave in one write; what the socket does not
+ * take waits, and while much of it waits nothing more is run. An idle connection holds no
+ * buffer.
  *
  * Thread:   the worker's, all calls.
  * Life:     conn_open() → serving → conn_close() → freed in the last close callback.
@@ -38,6 +39,9 @@ void conn_close(struct conn *conn);
 
 /* Orderly stop: run what has been read, answer, close when the answers are out. */
 void conn_finish(struct conn *conn);
+
+/* Run on where the turn of the loop had ended; nothing where there is no such backlog. */
+void conn_serve_backlog(struct conn *conn);
 
 /* A parked request's answer has come. */
 void conn_resume(struct conn *conn, struct slice reply);

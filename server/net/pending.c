@@ -16,10 +16,11 @@ pending_new(struct resp_request *parser, const char *data, size_t size, size_t s
     }
     pending->parser = *parser; /* with its spans */
     resp_request_init(parser);
-    buffer_init(&pending->bytes, size_max);
+    buffer_init(&pending->bytes, 0);
+    pending->size_max = size_max;
     bool begun = intake_begin(&pending->intake, &pending->parser, data, &size);
     buffer_append(&pending->bytes, data, size);
-    if (!begun || pending->bytes.failed) {
+    if (!begun || pending->bytes.failed || pending_size(pending) > size_max) {
         pending_free(pending);
         return NULL;
     }
@@ -40,24 +41,23 @@ pending_free(struct pending *pending)
 size_t
 pending_size(const struct pending *pending)
 {
-    return pending == NULL ? 0 : pending->bytes.size + pending->intake.size;
+    return pending == NULL ? 0 : pending_left(pending) + pending->intake.size;
 }
 
 char *
 pending_room(struct pending *pending, size_t *ret_size)
 {
     struct buffer *bytes = &pending->bytes;
-    size_t left = bytes->size_max - pending_size(pending);
+    size_t held = pending_size(pending);
+    size_t left = held < pending->size_max ? pending->size_max - held : 0;
     if (left == 0) {
         return NULL;
     }
     if (pending->intake.filling != NULL) {
         return intake_room(&pending->intake, &pending->parser, left, ret_size);
     }
-    size_t room = resp_request_missing(&pending->parser, bytes->size);
-    size_t most = bytes->size < PENDING_READ_SIZE_MIN ? PENDING_READ_SIZE_MIN : bytes->size;
+    size_t room = bytes->capacity - bytes->size; /* there anyway */
     room = room < PENDING_READ_SIZE_MIN ? PENDING_READ_SIZE_MIN : room;
-    room = room > most ? most : room;
     *ret_size = room > left ? left : room;
     return buffer_reserve(bytes, *ret_size);
 }
@@ -78,7 +78,13 @@ pending_commit(struct pending *pending, const char *room, size_t size)
 bool
 pending_consume(struct pending *pending, size_t size)
 {
-    buffer_consume(&pending->bytes, size);
-    return intake_begin(&pending->intake, &pending->parser, pending->bytes.data,
-                        &pending->bytes.size);
+    pending->start += size;
+    if (pending->start > pending_left(pending)) {
+        buffer_consume(&pending->bytes, pending->start);
+        pending->start = 0;
+    }
+    size_t left = pending_left(pending);
+    bool begun = intake_begin(&pending->intake, &pending->parser, pending_data(pending), &left);
+    pending->bytes.size = pending->start + left;
+    return begun;
 }

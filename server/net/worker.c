@@ -72,6 +72,7 @@ stop_when_done(struct worker *worker)
     if (worker->conns == NULL) {
         uv_close((uv_handle_t *)&worker->timer, NULL);
         uv_close((uv_handle_t *)&worker->prepare, NULL);
+        uv_close((uv_handle_t *)&worker->idle, NULL);
         uv_stop(&worker->loop.uv);
     }
 }
@@ -97,6 +98,28 @@ on_prepare(uv_prepare_t *prepare)
         counters_note_turn(worker->counters, ticks_own() - worker->turn_ticks);
         worker->turn_ticks = 0;
     }
+}
+
+static void
+serve_backlog(struct worker *worker, struct conn *conn)
+{
+    (void)worker;
+    conn_serve_backlog(conn);
+}
+
+static void
+on_idle(uv_idle_t *idle)
+{
+    struct worker *worker = idle->data;
+    (void)uv_idle_stop(idle); /* whoever has more to do starts it again */
+    worker_begin_turn(worker);
+    for_each_conn(worker, serve_backlog);
+}
+
+void
+worker_serve_backlogs(struct worker *worker)
+{
+    (void)uv_idle_start(&worker->idle, on_idle);
 }
 
 static void *
@@ -135,6 +158,8 @@ worker_start(struct worker *worker, struct server *server, unsigned index,
     CHECK(uv_timer_init(&worker->loop.uv, &worker->timer) == 0);
     worker->timer.data = worker;
     (void)uv_timer_start(&worker->timer, on_timer, WORKER_TIMER_MS, WORKER_TIMER_MS);
+    CHECK(uv_idle_init(&worker->loop.uv, &worker->idle) == 0);
+    worker->idle.data = worker;
     CHECK(uv_prepare_init(&worker->loop.uv, &worker->prepare) == 0);
     worker->prepare.data = worker;
     CHECK(uv_prepare_start(&worker->prepare, on_prepare) == 0);

@@ -24,6 +24,7 @@ struct worker {
     void (*on_stopped)(struct server *server); /* [const] */
     pthread_t thread;
     uv_timer_t timer;
+    uv_idle_t idle;       /* runs while a connection has a backlog */
     uv_prepare_t prepare; /* before each wait: the end of a turn */
     uint64_t turn_ticks;  /* when this turn began to do something; 0: not yet */
     struct counters *counters;
@@ -63,6 +64,9 @@ worker_begin_turn(struct worker *worker)
         worker->turn_ticks = ticks_own();
     }
 }
+
+/* A connection has a backlog: go on with it after a look at the others. */
+void worker_serve_backlogs(struct worker *worker);
 
 /* Connections it has or is about to have. */
 uint64_t worker_load(const struct worker *worker);
