@@ -1,8 +1,8 @@
 /*
  * block - 64 bytes of text as bit masks, one bit per byte: where what stands.
  *
- * With AVX2 where the processor has it, with SSE2 on every other x86-64, in words of eight
- * bytes elsewhere: BLOCK_READERS lists what there is, the best first.
+ * With AVX-512 or AVX2 where the processor has it, with SSE2 on every other x86-64, in words of
+ * eight bytes elsewhere: BLOCK_READERS lists what there is, the best first.
  *
  * Thread:   pure functions.
  */
@@ -37,6 +37,8 @@ struct block {
  * X(name, attributes, is there?): block_read_<name>(), for functions with these attributes.
  */
 #define BLOCK_READERS(X)                                                                       \
+    X(avx512, __attribute__((target("avx512bw,avx2,bmi,bmi2,lzcnt,popcnt"))),                  \
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2"))             \
     X(avx2, __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))),                             \
       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))                        \
     X(sse2, , true)
@@ -75,6 +77,28 @@ typedef signed char block_32 __attribute__((vector_size(32)));
 
 BLOCK_PART(sse2, , block_16, BLOCK_BITS_16)
 BLOCK_PART(avx2, __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))), block_32, BLOCK_BITS_32)
+
+/* All of a block in one vector, whose comparisons are masks. */
+__attribute__((target("avx512bw,avx2,bmi,bmi2,lzcnt,popcnt"))) static inline void
+block_read_avx512(const char *at, struct block *ret_block)
+{
+    const __m512i bytes = _mm512_loadu_si512(at);
+    const __m512i lower = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+    *ret_block = (struct block){
+        .quote = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"')),
+        .backslash = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\')),
+        .control = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20)),
+        .high = _mm512_movepi8_mask(bytes),
+        .open = _mm512_cmpeq_epi8_mask(lower, _mm512_set1_epi8('{')),
+        .close = _mm512_cmpeq_epi8_mask(lower, _mm512_set1_epi8('}')),
+        .comma = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(',')),
+        .colon = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(':')),
+        .space = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(' ')),
+        .digit = _mm512_cmplt_epu8_mask(_mm512_xor_si512(bytes, _mm512_set1_epi8('0')),
+                                        _mm512_set1_epi8(10)),
+        .zero = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('0')),
+    };
+}
 
 static inline void
 block_read_sse2(const char *at, struct block *ret_block)

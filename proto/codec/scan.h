@@ -13,6 +13,28 @@
 #include <stdint.h>
 #include <string.h>
 
+#define SCAN_ONES UINT64_C(0x0101010101010101)
+#define SCAN_HIGHS UINT64_C(0x8080808080808080)
+
+/* A bit in every byte of a word that is zero; above the first such byte there may be false
+ * ones.
+ */
+static inline uint64_t
+scan_zeros(uint64_t word)
+{
+    return (word - SCAN_ONES) & ~word & SCAN_HIGHS;
+}
+
+/* Is any of the eight bytes at <at> special? */
+static inline bool
+scan_word_is_special(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return (scan_zeros(word ^ (SCAN_ONES * '"')) | scan_zeros(word ^ (SCAN_ONES * '\\')) |
+            (((word - SCAN_ONES * 0x20) | word) & SCAN_HIGHS)) != 0;
+}
+
 /* Must the byte be looked at inside a string? */
 static inline bool
 scan_is_special(char byte)
@@ -81,9 +103,6 @@ scan_highs(const char *at)
 
 enum { SCAN_STEP = 8 };
 
-#define SCAN_ONES UINT64_C(0x0101010101010101)
-#define SCAN_HIGHS UINT64_C(0x8080808080808080)
-
 static inline uint64_t
 scan_load(const char *at)
 {
@@ -96,14 +115,6 @@ scan_load(const char *at)
 }
 
 typedef uint64_t scan_found;
-
-/* The high bit of every byte that is zero; above the first such byte there may be false ones.
- */
-static inline uint64_t
-scan_zeros(uint64_t word)
-{
-    return (word - SCAN_ONES) & ~word & SCAN_HIGHS;
-}
 
 static inline scan_found
 scan_specials(const char *at)
@@ -146,6 +157,9 @@ scan_string(const char *at, const char *end)
             return at + scan_first(found);
         }
         at += SCAN_STEP;
+    }
+    if (end - at >= 8 && !scan_word_is_special(at)) {
+        at += 8;
     }
     while (at < end && !scan_is_special(*at)) {
         at++;

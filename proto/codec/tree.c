@@ -6,6 +6,8 @@
 /* Nodes allocated at once for a container: twice these at first, then growing. */
 enum { TREE_CHUNK_MIN = 1, TREE_CHUNK_ROOT = 8, TREE_CHUNK_MAX = 32 };
 
+#define TREE_TAG_ANY UINT32_MAX
+
 enum { TREE_TEXT_ROOM = 256 }; /* that a text may have grown by before its size is counted */
 
 static struct tree_node *
@@ -14,30 +16,63 @@ node_new(struct arena *arena)
     return arena_calloc(arena, 1, sizeof(struct tree_node));
 }
 
-/* One of 64 bits for a name: few of a document share one. */
-static inline uint64_t
-name_bit(const char *name, size_t size)
+/* What most names of a document differ in. */
+static inline uint32_t
+name_tag(const char *name, size_t size)
 {
-    unsigned mix = (unsigned)size;
+    uint32_t tag = (uint32_t)size << 16;
     if (size > 0) {
-        mix += (unsigned)(uint8_t)name[0] * 5 + (unsigned)(uint8_t)name[size - 1] * 11 +
-               (unsigned)(uint8_t)name[size / 2] * 23;
+        tag += (uint32_t)(uint8_t)name[0] * 5 + (uint32_t)(uint8_t)name[size - 1] * 11 +
+               (uint32_t)(uint8_t)name[size / 2] * 23;
     }
-    return UINT64_C(1) << (mix & 63);
+    return tag;
+}
+
+/* One of 64 bits for a tag. */
+static inline uint64_t
+tag_bit(uint32_t tag)
+{
+    return UINT64_C(1) << ((tag ^ tag >> 16) & 63);
 }
 
 /* Note the name of <node>, a member of the object with <box>; an escaped one may be any. */
 static inline void
-note_name(struct tree_box *box, const struct tree_node *node)
+note_name(struct tree_box *box, struct tree_node *node)
 {
-    uint64_t bit = node->escaped
-                       ? UINT64_MAX
-                       : name_bit(node->head + node->lead_size + 1, (size_t)node->key_size - 2);
+    if (__builtin_expect(node->escaped, 0)) {
+        node->tag = TREE_TAG_ANY;
+        box->once = box->twice = UINT64_MAX;
+        return;
+    }
+    node->tag = name_tag(node->head + node->lead_size + 1, (size_t)node->key_size - 2);
+    const uint64_t bit = tag_bit(node->tag);
     box->twice |= box->once & bit;
     box->once |= bit;
-    if (node->escaped) {
-        box->twice = UINT64_MAX;
+}
+
+static inline bool
+is_same(const char *a, const char *b, size_t size)
+{
+    uint64_t a_word;
+    uint64_t b_word;
+    if (size < sizeof(a_word)) {
+        for (size_t i = 0; i < size; i++) {
+            if (a[i] != b[i]) {
+                return false;
+            }
+        }
+        return true;
     }
+    for (size_t i = 0; i + sizeof(a_word) < size; i += sizeof(a_word)) {
+        memcpy(&a_word, a + i, sizeof(a_word));
+        memcpy(&b_word, b + i, sizeof(b_word));
+        if (a_word != b_word) {
+            return false;
+        }
+    }
+    memcpy(&a_word, a + size - sizeof(a_word), sizeof(a_word));
+    memcpy(&b_word, b + size - sizeof(b_word), sizeof(b_word));
+    return a_word == b_word;
 }
 
 static inline const char *
@@ -320,22 +355,18 @@ tree_find(const struct tree_node *object, struct slice name, struct tree_node **
         return framed_find(object, name, ret_first);
     }
     const struct tree_box *box = object->box;
-    const uint64_t bit = name_bit(name.data, name.size);
+    const uint32_t tag = name_tag(name.data, name.size);
+    const uint64_t bit = tag_bit(tag);
     if ((box->once & bit) == 0) {
         return 0;
     }
     const bool is_single = (box->twice & bit) == 0;
-    const size_t key_size = name.size + 2;
-    const char first = name.size > 0 ? name.data[0] : '"';
     unsigned count = 0;
     for (struct tree_node *node = box->first; node != NULL; node = node->next) {
         const char *key = node->head + node->lead_size;
-        if (!node->escaped) {
-            if (node->key_size != key_size || key[1] != first ||
-                memcmp(key + 1, name.data, name.size) != 0) {
-                continue;
-            }
-        } else if (!json_spells(slice_make(key, node->key_size), name)) {
+        if (node->tag == TREE_TAG_ANY ? !json_spells(slice_make(key, node->key_size), name)
+                                      : node->tag != tag || node->key_size != name.size + 2 ||
+                                            !is_same(key + 1, name.data, name.size)) {
             continue;
         }
         if (count++ == 1) {
@@ -517,6 +548,7 @@ tree_replace(struct tree_node *node, struct tree_node *by)
     by->lead_size = node->lead_size;
     by->key_size = node->key_size;
     by->escaped = node->escaped;
+    by->tag = node->tag;
     by->listed = false;
     by->tail = node->tail;
     by->tail_size = node->tail_size;

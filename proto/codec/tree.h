@@ -37,6 +37,7 @@ struct tree_node {
     uint32_t head_size;
     uint32_t value_size;
     uint32_t tail_size;
+    uint32_t tag; /* JSON: of the name of a member */
     uint8_t type; /* enum kind; as tree_kind() says where children came or went */
     bool escaped; /* the key holds escapes */
     bool edited;  /* a child, or one below, was changed: write the children, not <value> */
@@ -50,7 +51,7 @@ struct tree_box {
     size_t count;
     struct slice inner; /* white space while there are no children */
     bool changed;       /* children came, went, or got other names */
-    uint64_t once;  /* JSON: a bit for every name that is, or was, there (tree.c: name_bit) */
+    uint64_t once;  /* JSON: a bit for every name that is, or was, there (tree.c: tag_bit) */
     uint64_t twice; /* and for those that share their bit with another */
 };
 

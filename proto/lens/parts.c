@@ -64,9 +64,13 @@ string_is_valid(struct run *run, struct slice raw)
 static void
 held_read(struct run *run, const struct plan_op *op, struct slice in, struct held *held)
 {
-    struct cursor cursor = cursor_over(in);
-    uint64_t flags = in.size > 0 ? cursor_number(&cursor) : 0;
     held->key = (struct slice){NULL, 0};
+    held->shadow = held->has_anchor = held->layout = false;
+    if (in.size == 0) {
+        return;
+    }
+    struct cursor cursor = cursor_over(in);
+    uint64_t flags = cursor_number(&cursor);
     held->anchor = 0;
     held->shadow = (flags & PARTS_SHADOW) != 0;
     held->has_anchor = (flags & PARTS_ANCHOR) != 0;
