@@ -42,7 +42,7 @@ SOURCES   = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h
 
 .DEFAULT_GOAL := all
 .PHONY: all run deps deps-test test check unit wire property clients asan tsan fuzz demo cpu soak \
-        bench bench-translate perf-check format lint compdb cover install clean help
+        bench bench-translate rollout perf-check format lint compdb cover install clean help
 
 all: $(OUT)/segue-server $(OUT)/segue-bench ## build the server and the load generator (after `make deps`)
 	@mkdir -p build; [ $(MODE) != plain ] || ln -sf plain/segue-server plain/segue-bench build
@@ -157,6 +157,10 @@ bench-translate: deps ## what a translation costs, beside a library's tree (Jans
 	@tests/install bench
 	@$(MAKE) --no-print-directory $(OUT)/segue-translate-bench
 	$(OUT)/segue-translate-bench
+
+rollout: deps-test ## a rollout and a rollback over 1,000,000 records under load: ROLLOUT="--keys 100000"
+	@$(MAKE) --no-print-directory all
+	bench/rollout $(ROLLOUT)
 
 perf-check: deps ## instructions per request against committed figures (callgrind)
 	@tests/install perf

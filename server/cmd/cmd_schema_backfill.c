@@ -15,6 +15,10 @@ width(struct slice text)
 static bool
 apply_backfill(struct schema_change *change)
 {
+    if (change->backfill.state == REGISTRY_BACKFILL_RUNNING) {
+        backfill_announce(change->server->backfill, change->schema_id, change->backfill.version,
+                          change->since_ms);
+    }
     return registry_set_backfill(change->server->registries, change->argv[2], &change->backfill,
                                  &change->old, &change->error);
 }
@@ -26,11 +30,14 @@ done_backfill(struct schema_change *change)
 }
 
 static void
-want(struct request *request, const struct registry_backfill *backfill)
+want(struct request *request, const struct registry_schema *schema,
+     const struct registry_backfill *backfill)
 {
     struct schema_change *change = schema_change_new(request);
     if (change != NULL) {
         change->backfill = *backfill;
+        change->schema_id = schema->id;
+        change->since_ms = request->now_ms;
         change->apply = apply_backfill;
         change->done = done_backfill;
         schema_change_start(request, change);
@@ -59,7 +66,7 @@ control(struct request *request, const struct registry_schema *schema, struct sl
         reply_error(request->reply, "ERR no backfill of schema %.*s is under way", width(name),
                     name.data);
     } else {
-        want(request, &wanted);
+        want(request, schema, &wanted);
     }
     return true;
 }
@@ -167,5 +174,5 @@ cmd_schema_backfill(struct request *request)
                     width(name), name.data, version);
         return;
     }
-    want(request, &wanted);
+    want(request, schema, &wanted);
 }

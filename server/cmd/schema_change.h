@@ -24,7 +24,8 @@ struct schema_change {
     size_t argc;
     const struct slice *argv; /* a copy */
     bool force;
-    uint32_t schema_id;                /* of what was deleted */
+    uint32_t schema_id;                /* of what was deleted, or is to be backfilled */
+    int64_t since_ms;                  /* of the request */
     struct registry_backfill backfill; /* that is wanted */
     void *context;                     /* of apply and proceed */
 

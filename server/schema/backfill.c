@@ -16,7 +16,7 @@ enum {
     TRIES_MAX = 3,    /* for a record that changes meanwhile */
     SHARE_FIRST = 50, /* permille of a core */
     SHARE_MIN = 5,
-    SHARE_MAX = 250,
+    SHARE_MAX = 150,
     SHARE_STEP = 5,
     MEASURE_MS = 40,       /* between measurements of turns */
     CALM_MEASUREMENTS = 8, /* before the first record, to know how long turns are without */
@@ -100,6 +100,19 @@ find_past(struct backfill *backfill, uint32_t id)
         backfill->pasts = past;
     }
     return past;
+}
+
+void
+backfill_announce(struct backfill *backfill, uint32_t id, unsigned version, int64_t now_ms)
+{
+    pthread_mutex_lock(&backfill->mutex);
+    struct past *past = find_past(backfill, id);
+    if (past != NULL && (past->report.end_ms != 0 || past->report.version != version ||
+                         past->report.since_ms == 0)) {
+        past->report = (struct backfill_report){
+            .version = version, .waits_for = "its turn", .since_ms = now_ms, .left_ms = -1};
+    }
+    pthread_mutex_unlock(&backfill->mutex);
 }
 
 bool

@@ -29,7 +29,7 @@ struct backfill;
 struct background;
 struct sweep;
 
-enum { BACKFILL_SLICE_US = 250 };
+enum { BACKFILL_SLICE_US = 100 };
 
 /* What it needs of the server around it. */
 struct backfill_host {
@@ -48,6 +48,13 @@ void backfill_free(struct backfill *backfill); /* takes NULL; its background has
 
 /* Begin to look after what is wanted. The background must outlive it or be stopped before. */
 void backfill_begin(struct backfill *backfill, struct background *background);
+
+/*
+ * To be called before the registry is told that schema <id> is to be backfilled to <version>:
+ * from then on the report is of that, and not of what was before.
+ */
+void backfill_announce(struct backfill *backfill, uint32_t id, unsigned version,
+                       int64_t now_ms);
 
 /* Something else is wanted now. */
 void backfill_wake(struct backfill *backfill);

@@ -3,8 +3,14 @@
 #include "proto/base/check.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { NICE = 10 };
 
 struct background {
     pthread_t thread;
@@ -74,10 +80,24 @@ run_slice_locked(struct background *background, struct background_job *job)
     pthread_mutex_lock(&background->mutex);
 }
 
+/*
+ * Where there are fewer cores than threads, a worker that wakes up is to run at once, and this
+ * thread is to push nobody aside. Not SCHED_IDLE: it would keep a shard's lock for long on a
+ * busy machine. Either may fail; then it is as others are.
+ */
+static void
+be_modest(void)
+{
+    const struct sched_param none = {.sched_priority = 0};
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+}
+
 static void *
 run(void *context)
 {
     struct background *background = context;
+    be_modest();
     pthread_mutex_lock(&background->mutex);
     while (!background->is_stopping) {
         struct background_job *job = first_due(background);

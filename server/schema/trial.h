@@ -20,7 +20,7 @@
 struct trial;
 
 enum {
-    TRIAL_SLICE_US = 2000,
+    TRIAL_SLICE_US = 500,
     TRIAL_TARGETS_MAX = 8,
     TRIAL_LOSERS_MAX = 64,
     TRIAL_SAMPLES_MAX = 5,
