@@ -3,12 +3,14 @@
  * Redis'; clients and exporters read them.
  */
 #include "server/cmd/handlers.h"
+#include "server/cmd/memory_report.h"
 #include "server/cmd/slowlog.h"
 #include "server/cmd/statistics.h"
 #include "server/core/version.h"
 #include "server/schema/background.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
+#include "server/store/memory.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -48,6 +50,14 @@ append_bytes(struct buffer *out, const char *field, uint64_t bytes)
     buffer_printf(out, "%s_human:", field);
     append_human(out, bytes);
     buffer_append_string(out, "\r\n");
+}
+
+/* How much larger <whole> is than <part>, as a ratio and in bytes. */
+static void
+append_ratio(struct buffer *out, const char *field, uint64_t whole, uint64_t part)
+{
+    buffer_printf(out, "%s_ratio:%.2f\r\n%s_bytes:%lld\r\n", field,
+                  memory_report_ratio(whole, part), field, (long long)(whole - part));
 }
 
 static void
@@ -108,46 +118,25 @@ append_clients(struct request *request, struct buffer *out)
                               "clients_in_timeout_table:0\r\n");
 }
 
-static uint64_t
-resident_size(void)
-{
-    unsigned long long total = 0;
-    unsigned long long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file != NULL) {
-        if (fscanf(file, "%llu %llu", &total, &resident) != 2) {
-            resident = 0;
-        }
-        fclose(file);
-    }
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void
 append_memory(struct request *request, struct buffer *out)
 {
-    static _Atomic uint64_t peak; /* the highest that an INFO has seen */
-    struct keyspace_stats stats;
-    statistics_keyspace(request->server, &stats);
-    struct quarantine_stats quarantine;
-    quarantine_stats(request->server->quarantine, &quarantine);
-    uint64_t used = stats.memory_size + quarantine.size;
-    uint64_t highest = atomic_load_explicit(&peak, memory_order_relaxed);
-    if (used > highest) {
-        atomic_store_explicit(&peak, used, memory_order_relaxed);
-        highest = used;
-    }
-    uint64_t resident = resident_size();
+    struct memory_report report;
+    memory_report(request->server, &report);
     uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    append_bytes(out, "used_memory", used);
-    append_bytes(out, "used_memory_rss", resident);
-    append_bytes(out, "used_memory_peak", highest);
+    append_bytes(out, "used_memory", report.used);
+    append_bytes(out, "used_memory_rss", report.resident);
+    append_bytes(out, "used_memory_peak", report.peak);
     buffer_printf(out, "used_memory_peak_perc:%.2f%%\r\n",
-                  highest > 0 ? 100.0 * (double)used / (double)highest : 100.0);
-    buffer_append_string(out, "used_memory_overhead:0\r\n"
-                              "used_memory_startup:0\r\n");
-    append_number(out, "used_memory_dataset", used);
-    buffer_append_string(out, "used_memory_dataset_perc:100.00%\r\n");
+                  memory_report_ratio(report.used * 100, report.peak));
+    append_number(out, "used_memory_overhead", report.used - report.keyspace);
+    buffer_append_string(out, "used_memory_startup:0\r\n");
+    append_number(out, "used_memory_dataset", report.keyspace);
+    buffer_printf(out, "used_memory_dataset_perc:%.2f%%\r\n",
+                  memory_report_ratio(report.keyspace * 100, report.used));
+    append_number(out, "allocator_allocated", report.allocated);
+    append_number(out, "allocator_active", report.active);
+    append_number(out, "allocator_resident", report.held);
     append_bytes(out, "total_system_memory", total);
     append_bytes(out, "used_memory_lua", 0);
     buffer_append_string(out, "number_of_cached_scripts:0\r\n"
@@ -155,16 +144,17 @@ append_memory(struct request *request, struct buffer *out)
     append_bytes(out, "maxmemory",
                  (uint64_t)config_number(request->server->config, CONFIG_MAXMEMORY));
     append_config(out, request->server->config, "maxmemory_policy", CONFIG_MAXMEMORY_POLICY);
-    buffer_printf(out, "mem_fragmentation_ratio:%.2f\r\n",
-                  used > 0 ? (double)resident / (double)used : 0.0);
-    buffer_printf(out, "mem_fragmentation_bytes:%lld\r\n", (long long)(resident - used));
+    append_ratio(out, "allocator_frag", report.active, report.allocated);
+    append_ratio(out, "allocator_rss", report.held, report.active);
+    append_ratio(out, "rss_overhead", report.resident, report.held);
+    append_ratio(out, "mem_fragmentation", report.resident, report.used);
     buffer_append_string(out, "mem_not_counted_for_evict:0\r\n"
                               "mem_clients_slaves:0\r\n"
                               "mem_clients_normal:0\r\n"
-                              "mem_aof_buffer:0\r\n"
-                              "mem_allocator:libc\r\n"
-                              "active_defrag_running:0\r\n"
-                              "lazyfree_pending_objects:0\r\n"
+                              "mem_aof_buffer:0\r\n");
+    buffer_printf(out, "mem_allocator:%s\r\n", memory_allocator_name());
+    append_number(out, "active_defrag_running", report.is_compacting);
+    buffer_append_string(out, "lazyfree_pending_objects:0\r\n"
                               "lazyfreed_objects:0\r\n");
 }
 

@@ -187,45 +187,6 @@ cmd_latency_doctor(struct request *request)
 }
 
 void
-cmd_memory_doctor(struct request *request)
-{
-    reply_verbatim(request->reply,
-                   SLICE_OF("Nothing to report. INFO memory shows what is used.\n"));
-}
-
-void
-cmd_memory_stats(struct request *request)
-{
-    struct keyspace *keyspace = request->server->keyspace;
-    struct keyspace_stats stats;
-    keyspace_stats(keyspace, &stats);
-    uint32_t db_count = (uint32_t)config_number(request->server->config, CONFIG_DATABASES);
-    uint64_t keys = 0;
-    for (uint32_t db = 0; db < db_count; db++) {
-        keys += keyspace_size(keyspace, db);
-    }
-    const struct {
-        const char *name;
-        uint64_t value;
-    } fields[] = {
-        {"total.allocated", stats.memory_size},
-        {"startup.allocated", 0},
-        {"replication.backlog", 0},
-        {"clients.slaves", 0},
-        {"aof.buffer", 0},
-        {"keys.count", keys},
-        {"keys.bytes-per-key", keys > 0 ? stats.memory_size / keys : 0},
-        {"dataset.bytes", stats.memory_size},
-    };
-    size_t count = sizeof(fields) / sizeof(*fields);
-    reply_map(request->reply, count);
-    for (size_t i = 0; i < count; i++) {
-        reply_string(request->reply, fields[i].name);
-        reply_integer(request->reply, (int64_t)fields[i].value);
-    }
-}
-
-void
 cmd_module_list(struct request *request)
 {
     reply_array(request->reply, 0);

@@ -151,6 +151,7 @@ struct server {
     /* Run <work> on a pool thread, then <after> on a thread that may call the above. */
     void (*run_blocking)(struct server *server, void (*work)(void *context),
                          void (*after)(void *context), void *context);
+    atomic_bool is_compacting; /* set by net/: holes in memory are being closed */
     atomic_bool is_stopping; /* set by net/: long work in the background ends soon */
     void *net;               /* net/'s own */
 };

@@ -215,6 +215,8 @@ tidy(struct net *net, int64_t now_ms)
                    NET_EXPIRE_EFFORT / 4;
     is_more |= keyspace_free_some(server->keyspace, NET_FREE_SLICE);
     is_more |= compaction_some(&net->compaction, server->keyspace, now_ms);
+    atomic_store_explicit(&server->is_compacting, net->compaction.is_running,
+                          memory_order_relaxed);
     is_more |= memory_trim(now_ms);
     return eviction_tick(server, now_ms) || is_more;
 }

@@ -21,6 +21,8 @@ static _Atomic int64_t countdown;
 static atomic_size_t large_size;
 static size_t large_peak; /* [memory_trim()] */
 
+static atomic_bool is_purge_asked;
+
 /* What is being given back: half of what nobody needed for a while, so that a load that comes
  * and goes finds the most part of it there. [memory_trim()] */
 static struct {
@@ -196,24 +198,25 @@ trim_blocks(void)
 bool
 memory_trim(int64_t now_ms)
 {
-    if (now_ms < trim.begun_ms || now_ms - trim.begun_ms >= TRIM_PERIOD_MS) {
+    if (atomic_exchange_explicit(&is_purge_asked, false, memory_order_relaxed)) {
+        trim.span_count = SIZE_MAX;
+        (void)malloc_trim(0);
+    } else if (now_ms < trim.begun_ms || now_ms - trim.begun_ms >= TRIM_PERIOD_MS) {
+        size_t count = (slab_unneeded() + 1) / 2;
         trim.begun_ms = now_ms;
-        trim.span_count = (slab_unneeded() + 1) / 2;
+        trim.span_count = trim.span_count > count ? trim.span_count : count;
         trim_blocks();
     }
     size_t count = trim.span_count < TRIM_SLICE ? trim.span_count : TRIM_SLICE;
-    if (slab_trim(count) < count)
-        trim.span_count = count;
-    trim.span_count -= count;
+    bool is_all = slab_trim(count) < count;
+    trim.span_count = is_all ? 0 : trim.span_count - count;
     return trim.span_count > 0;
 }
 
 void
 memory_purge(void)
 {
-    slab_cache_clear();
-    (void)slab_trim(SIZE_MAX);
-    (void)malloc_trim(0);
+    atomic_store_explicit(&is_purge_asked, true, memory_order_relaxed);
 }
 
 void
@@ -221,8 +224,19 @@ memory_stats(struct memory_stats *ret_stats)
 {
     struct slab_stats slab;
     slab_stats(&slab);
-    *ret_stats =
-        (struct memory_stats){.used = slab.used, .holes = slab.holes, .free = slab.free};
+    *ret_stats = (struct memory_stats){
+        .used = slab.used,
+        .touched = slab.touched,
+        .holes = slab.holes,
+        .free = slab.free,
+        .large = atomic_load_explicit(&large_size, memory_order_relaxed),
+    };
+}
+
+const char *
+memory_allocator_name(void)
+{
+    return slab_is_there() ? "slab+libc" : "libc";
 }
 
 /* ---- tests ---- */

@@ -44,16 +44,20 @@ void memory_thread_rest(void);
 void memory_thread_end(void);
 
 /* Give memory that was free for a while back to the system, a slice of it: called regularly by
- * one thread. True: there is more to give. Purge gives all back at once, which takes time. */
+ * one thread. True: there is more to give. After a purge its next calls give back all there is.
+ */
 bool memory_trim(int64_t now_ms);
 void memory_purge(void);
 
 struct memory_stats {
-    size_t used;  /* bytes allocated, but for large blocks */
-    size_t holes; /* bytes free among them, as far as memory_move() can close holes */
-    size_t free;  /* bytes that hold nothing and are still to be given back */
+    size_t used;    /* bytes allocated in size classes */
+    size_t touched; /* bytes of these and of the holes between them */
+    size_t holes;   /* bytes of holes, as far as memory_move() can close some */
+    size_t free;    /* bytes that hold nothing and are still to be given back */
+    size_t large;   /* bytes allocated in large blocks */
 };
 void memory_stats(struct memory_stats *ret_stats);
+const char *memory_allocator_name(void);
 
 /* For tests: the <count>th allocation from now on fails, once; 0: none does. The return value
  * is what had been left to count: 0 when the failure has happened (or none was asked for). */

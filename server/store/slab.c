@@ -22,6 +22,8 @@ enum { SLAB_IS_USED = 1 };
 
 enum {
     GRAIN = 8,
+    COARSE_MIN = 1024, /* from here on sizes are multiples of: */
+    COARSE_GRAIN = 16,
     SIZE_MIN = 16,
     SPAN_SHIFT = 18,
     CLASS_MAX = 320,
@@ -154,7 +156,8 @@ slab_init(void)
             base *= 2;
         step = base >> STEPS_LOG2 > GRAIN ? base >> STEPS_LOG2 : GRAIN;
         /* As large as so many of them can be. */
-        size_t size = SLAB_SPAN_SIZE / (SLAB_SPAN_SIZE / wanted) & ~(size_t)(GRAIN - 1);
+        size_t grain = wanted < COARSE_MIN ? GRAIN : COARSE_GRAIN;
+        size_t size = SLAB_SPAN_SIZE / (SLAB_SPAN_SIZE / wanted) & ~(grain - 1);
         if (size <= last)
             continue;
         CHECK(class_count < CLASS_MAX);
@@ -172,6 +175,12 @@ static size_t
 class_index(size_t size)
 {
     return class_of[(size + GRAIN - 1) / GRAIN];
+}
+
+bool
+slab_is_there(void)
+{
+    return range != NULL;
 }
 
 bool
@@ -478,6 +487,7 @@ slab_stats(struct slab_stats *ret_stats)
         size_t used = get(&class->used);
         size_t fresh = get(&class->fresh);
         stats.used += used * class->size;
+        stats.touched += (fresh > used ? fresh : used) * class->size;
         if (used + class->count <= fresh)
             stats.holes += (fresh - used) * class->size;
     }

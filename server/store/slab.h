@@ -34,11 +34,13 @@
 enum { SLAB_SIZE_MAX = 16 * 1024, SLAB_SPAN_SIZE = 256 * 1024 };
 
 /* NULL: larger than SLAB_SIZE_MAX, no memory, or no slab: in a build whose sanitizer is to see
- * every object by itself, or on a system that reserves no addresses. Aligned to 8 bytes, and to
- * a power of two that divides slab_class_size(<size>). Undefined content. */
+ * every object by itself, or on a system that reserves no addresses. Aligned to 8 bytes, from
+ * 1 KB on to 16, and to a power of two that divides slab_class_size(<size>). Undefined content.
+ */
 void *slab_alloc(size_t size);
 void slab_free(void *object); /* slab_owns() it */
 
+bool slab_is_there(void); /* false: slab_alloc() is always NULL */
 bool slab_owns(const void *pointer);
 size_t
 slab_size(const void *object); /* of one that slab_owns(): its class', >= what was asked */
@@ -63,9 +65,10 @@ size_t slab_unneeded(void);
 size_t slab_trim(size_t count);
 
 struct slab_stats {
-    size_t used;  /* bytes of objects handed out, the threads' caches included */
-    size_t holes; /* bytes of free objects in classes that have more than a span of them */
-    size_t free;  /* bytes of spans without objects, not given back yet */
+    size_t used;    /* bytes of objects handed out, the threads' caches included */
+    size_t touched; /* bytes of these and of free objects between them */
+    size_t holes;   /* bytes of free objects in classes that have more than a span of them */
+    size_t free;    /* bytes of spans without objects, not given back yet */
 };
 void slab_stats(struct slab_stats *ret_stats);
 

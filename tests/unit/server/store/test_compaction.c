@@ -103,16 +103,6 @@ holes(void)
     return stats.holes;
 }
 
-/* Under a sanitizer that watches every allocation there is none, and nothing to compaction. */
-static bool
-has_slab(void)
-{
-    void *object = slab_alloc(1);
-    if (object != NULL)
-        slab_free(object);
-    return object != NULL;
-}
-
 /* A keyspace of which every fourth key is left. */
 static int
 setup(void **state)
@@ -160,8 +150,8 @@ what_is_left_is_moved_together(void **state)
     }
     check_all(keyspace);
     assert_int_equal(charged(keyspace), before);
-    if (!has_slab())
-        skip();
+    if (!slab_is_there())
+        skip(); /* a sanitizer watches every allocation */
     assert_true(sparse > 0);
     struct memory_stats stats;
     memory_stats(&stats);
@@ -183,7 +173,7 @@ entries_stay_where_they_are_without_memory(void **state)
         (void)keyspace_compact(keyspace, &place, 300, &moved_size);
         failed_count += memory_fail_at(0) == 0;
     }
-    assert_true(failed_count > 0 || !has_slab());
+    assert_true(failed_count > 0 || !slab_is_there());
     check_all(keyspace);
     assert_int_equal(charged(keyspace), before);
 }
@@ -195,7 +185,7 @@ a_pass_that_is_of_no_use_is_not_repeated_at_once(void **state)
     struct keyspace_options options = {.database_count = 1, .shard_count_log2 = 0};
     struct keyspace *empty = keyspace_new(&options); /* the holes are not of its making */
     assert_non_null(empty);
-    if (!has_slab())
+    if (!slab_is_there())
         skip();
     assert_true(holes() > 0);
     struct compaction compaction = {.rest_ms = 0};
