@@ -152,8 +152,8 @@ struct server {
     void (*run_blocking)(struct server *server, void (*work)(void *context),
                          void (*after)(void *context), void *context);
     atomic_bool is_compacting; /* set by net/: holes in memory are being closed */
-    atomic_bool is_stopping; /* set by net/: long work in the background ends soon */
-    void *net;               /* net/'s own */
+    atomic_bool is_stopping;   /* set by net/: long work in the background ends soon */
+    void *net;                 /* net/'s own */
 };
 
 /*
