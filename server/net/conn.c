@@ -60,6 +60,14 @@ conn_session(struct conn *conn)
     return &conn->session;
 }
 
+static int64_t
+wall_clock_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* ---- life ---- */
 
 static void
@@ -219,7 +227,7 @@ flush(struct conn *conn)
 /* client-output-buffer-limit: at once beyond the hard limit, after a while beyond the soft one.
  */
 static bool
-is_over_output_limit(struct conn *conn, int64_t now_ms)
+is_over_output_limit(struct conn *conn)
 {
     size_t size = output_size(conn);
     if (size < CONN_FLUSH_SIZE) {
@@ -235,21 +243,33 @@ is_over_output_limit(struct conn *conn, int64_t now_ms)
         conn->over_soft_since_ms = 0;
         return false;
     }
+    int64_t now_ms = (int64_t)uv_now(&conn->worker->loop.uv); /* no step of the wall clock */
     if (conn->over_soft_since_ms == 0) {
         conn->over_soft_since_ms = now_ms;
     }
     return now_ms - conn->over_soft_since_ms > limit.soft_s * 1000;
 }
 
-/* ---- requests ---- */
-
-static int64_t
-wall_clock_ms(void)
+static void
+keep_output_limit(struct conn *conn)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (!conn->is_closed && is_over_output_limit(conn)) {
+        counters_add(conn->worker->counters, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS, 1);
+        conn_close(conn);
+    }
 }
+
+void
+conn_tick(struct conn *conn, int64_t idle_ms_max)
+{
+    int64_t active_ms = atomic_load_explicit(&conn->session.active_ms, memory_order_relaxed);
+    if (idle_ms_max > 0 && wall_clock_ms() - active_ms > idle_ms_max) {
+        conn_close(conn);
+    }
+    keep_output_limit(conn);
+}
+
+/* ---- requests ---- */
 
 static bool
 is_paused(const struct conn *conn)
@@ -307,10 +327,7 @@ run_request(struct conn *conn, struct request *request, uint64_t *clock_ticks)
         take_output_buffer(conn);
         request->end_ticks = ticks_now(); /* that was nobody's */
     }
-    if (!conn->is_closed && is_over_output_limit(conn, request->now_ms)) {
-        counters_add(conn->worker->counters, COUNTER_OUTPUT_LIMIT_DISCONNECTIONS, 1);
-        conn_close(conn);
-    }
+    keep_output_limit(conn);
 }
 
 /* Its large arguments, as blocks that the handler may hold. */

@@ -40,6 +40,10 @@ void conn_close(struct conn *conn);
 /* Orderly stop: run what has been read, answer, close when the answers are out. */
 void conn_finish(struct conn *conn);
 
+/* Close what has been idle for longer (0: does not matter), or does not take its replies. To be
+ * called every second or so. */
+void conn_tick(struct conn *conn, int64_t idle_ms_max);
+
 /* Run on where the turn of the loop had ended; nothing where there is no such backlog. */
 void conn_serve_backlog(struct conn *conn);
 

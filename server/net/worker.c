@@ -36,17 +36,9 @@ close_killed(struct worker *worker, struct conn *conn)
 }
 
 static void
-close_idle(struct worker *worker, struct conn *conn)
+tick(struct worker *worker, struct conn *conn)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    int64_t timeout_ms = config_number(worker->server->config, CONFIG_TIMEOUT) * 1000;
-    int64_t active_ms =
-        atomic_load_explicit(&conn_session(conn)->active_ms, memory_order_relaxed);
-    if (now_ms - active_ms > timeout_ms) {
-        conn_close(conn);
-    }
+    conn_tick(conn, config_number(worker->server->config, CONFIG_TIMEOUT) * 1000);
 }
 
 static void
@@ -85,8 +77,8 @@ on_timer(uv_timer_t *timer)
     memory_thread_rest();
     if (worker->is_stopping) {
         stop_when_done(worker);
-    } else if (config_number(worker->server->config, CONFIG_TIMEOUT) > 0) {
-        for_each_conn(worker, close_idle);
+    } else {
+        for_each_conn(worker, tick);
     }
 }
 
