@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "proto/lens/document.h"
+#include "proto/lens/convert.h"
 
 const char *
 lens_reason_name(enum lens_reason reason)
@@ -85,6 +85,61 @@ walk_check_identity(struct walk *walk, unsigned version)
 }
 
 /*
+ * The steps of <list> upwards or downwards, with the conversion below them where the two
+ * versions have different codecs; <in> and <out> have an entry more for that.
+ */
+static bool
+walk_step(struct walk *walk, const struct plan_step *step, bool up, const struct slice *in,
+          struct slice *out)
+{
+    struct run *run = &walk->run;
+    const struct plan_version *versions = run->schema->versions;
+    const struct document before = walk->document;
+    const struct codec *codec = run->codec;
+    const size_t last = step->list.count;
+    const struct slice nothing = {NULL, 0};
+    struct slice entry = nothing;
+    if (!step->converts) {
+        return run_list(run, &step->list, up, walk->document.state, in, out);
+    }
+    const struct plan_format *from = &versions[run->from - 1].format;
+    const struct plan_format *to = &versions[run->to - 1].format;
+    const struct slice held = in == NULL ? nothing : in[last];
+    bool done;
+    if (up) {
+        done = convert(run, from, to, &walk->document, held, &entry);
+        if (!done && run->settling && !run->no_memory) {
+            memcpy(out, in, last * sizeof(*in));
+        }
+        done = done && run_list(run, &step->list, up, walk->document.state, in, out);
+    } else {
+        done = run_list(run, &step->list, up, walk->document.state, in, out);
+        if (done && !convert(run, from, to, &walk->document, held, &entry)) {
+            done = false;
+            if (run->settling && !run->no_memory) {
+                const struct lens_failure failure = *run->failure;
+                struct slice *back = arena_calloc(run->arena, last + 1, sizeof(*back));
+                if (back == NULL) {
+                    return run_no_memory(run);
+                }
+                bool undone = run_list(run, &step->list, !up, walk->document.state, out, back);
+                memcpy(out, undone ? back : in, last * sizeof(*out));
+                *run->failure = failure;
+            }
+        }
+    }
+    if (!done) {
+        walk->document = before; /* a conversion touches nothing of what it converts */
+        run->codec = codec;
+        entry = held;
+    }
+    if (out != NULL) {
+        out[last] = entry;
+    }
+    return done;
+}
+
+/*
  * Take the document from version <from> to <to>. False: *ret_reached is the version it got to,
  * and if settling, the list of the step behind it says what remains.
  */
@@ -96,6 +151,7 @@ walk_run(struct walk *walk, unsigned from, unsigned to, unsigned *ret_reached)
     for (unsigned at = from; at != to; at = up ? at + 1 : at - 1) {
         const struct plan_step *step = &run->schema->steps[up ? at - 1 : at - 2];
         struct slice *list = &walk->lists[up ? at - 1 : at - 2];
+        const size_t entries = step->list.count + step->converts;
         struct slice *in = NULL;
         struct slice *out = NULL;
         run->from = at;
@@ -106,18 +162,17 @@ walk_run(struct walk *walk, unsigned from, unsigned to, unsigned *ret_reached)
             continue;
         }
         if ((list->size > 0 || run->settling) &&
-            !memory_read(*list, step->list.count, run->arena, &in)) {
+            !memory_read(*list, entries, run->arena, &in)) {
             return run_no_memory(run);
         }
-        if (run->remember &&
-            (out = arena_calloc(run->arena, step->list.count, sizeof(*out))) == NULL) {
+        if (run->remember && (out = arena_calloc(run->arena, entries, sizeof(*out))) == NULL) {
             return run_no_memory(run);
         }
-        bool done = run_list(run, &step->list, up, walk->document.state, in, out);
+        bool done = walk_step(walk, step, up, in, out);
         if (run->no_memory || (!done && !run->settling)) {
             return false;
         }
-        if (run->remember && !memory_write(out, step->list.count, run->arena, list)) {
+        if (run->remember && !memory_write(out, entries, run->arena, list)) {
             return run_no_memory(run);
         }
         if (!done) {
@@ -345,6 +400,8 @@ settle_towards(struct walk *walk, unsigned version, unsigned to)
         return run_no_memory(run);
     }
     memcpy(before, walk->lists, steps * sizeof(*before));
+    const struct document document = walk->document;
+    const struct codec *codec = run->codec;
     run->settling = true;
     walk_run(walk, version, end, &reached);
     run->settling = false;
@@ -354,6 +411,10 @@ settle_towards(struct walk *walk, unsigned version, unsigned to)
     if (reached != version && !walk_run(walk, reached, version, &back)) {
         /* An op that cannot be undone: keep everything rather than guess. */
         memcpy(walk->lists, before, steps * sizeof(*before));
+    }
+    if (walk->document.layers != document.layers) {
+        walk->document = document; /* what came back from another codec is equal to it */
+        run->codec = codec;
     }
     return !run->no_memory;
 }

@@ -147,6 +147,8 @@ struct codec {
      */
     enum codec_status (*document_open)(struct slice text, struct arena *arena,
                                        struct codec_document *ret_document);
+    unsigned form_alone;  /* of documents made from nothing: the body, */
+    unsigned form_inside; /* or in a string of another document */
     enum codec_status (*document_close)(const struct codec_document *document,
                                         struct tree_node *root, struct slice value,
                                         struct arena *arena, struct slice *ret_text,
@@ -192,6 +194,8 @@ struct codec {
     bool (*string_text)(struct slice raw, struct arena *arena, struct slice *ret_text);
     bool (*string_encode)(struct arena *arena, struct slice text, struct slice *ret_raw);
     int (*string_compare)(struct slice raw_a, struct slice raw_b);
+
+    bool is_text_or_bytes; /* strings are both; see transcode.h */
 
     /* A KIND_BYTES; NULL where there are none. */
     bool (*bytes_encode)(struct arena *arena, struct slice text, struct slice *ret_raw);

@@ -466,7 +466,7 @@ document_close(const struct codec_document *document, struct tree_node *root,
         *ret_problem = "a reference (R: or r:) would lose what it refers to";
         return CODEC_REFERENCE;
     }
-    if (document->form != PHP_SESSION) {
+    if (document->form != PHP_SESSION || value.size == 0 || value.data[0] != 'a') {
         *ret_text = value;
         return CODEC_OK;
     }
@@ -644,6 +644,8 @@ const struct codec codec_php = {
     .one_before = SLICE("a:1:{i:0;"),
     .one_after = SLICE("}"),
     .check = check,
+    .form_alone = PHP_SESSION,
+    .form_inside = PHP_VALUE,
     .document_open = document_open,
     .document_close = document_close,
     .is_value = is_value,
@@ -660,6 +662,7 @@ const struct codec codec_php = {
     .string_text = string_text,
     .string_encode = string_encode,
     .string_compare = string_compare,
+    .is_text_or_bytes = true,
     .number_text = number_text,
     .number_encode = number_encode,
     .put_header = put_header,

@@ -724,6 +724,8 @@ const struct codec codec_pickle = {
     .values = &codec_msgpack,
     .check = check,
     .name_at = name_at,
+    .form_alone = 4,
+    .form_inside = 4,
     .document_open = document_open,
     .document_close = document_close,
 };

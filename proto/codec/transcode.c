@@ -2,20 +2,179 @@
 
 #include <stdio.h>
 
+#include "proto/codec/decimal.h"
+#include "proto/codec/json.h"
+
 /* One transcoding at work. */
 struct transcoder {
     const struct codec *from;
     const struct codec *to;
     struct arena *arena;
     struct buffer *out;
+    struct slice empties;
+    const struct tree_node *root;
 };
+
+/* --- places: the names and indexes from the root to a value, each behind its size --------- */
+
+enum { TOKEN_SIZE = 4 };
+
+static void
+place_token(struct buffer *place, struct slice text)
+{
+    for (unsigned i = 0; i < TOKEN_SIZE; i++) {
+        buffer_append_char(place, (char)(text.size >> (8 * i)));
+    }
+    buffer_append_slice(place, text);
+}
+
+/* Append where <node> stands, from the inside out. */
+static bool
+place_put(const struct codec *codec, const struct tree_node *root, const struct tree_node *node,
+          struct arena *arena, struct buffer *place)
+{
+    for (; node != root; node = node->parent) {
+        char number[24];
+        struct slice text;
+        if (node->key_size > 0) {
+            if (!codec->key_text(tree_key(node), arena, &text)) {
+                return false;
+            }
+        } else {
+            size_t index = 0;
+            for (const struct tree_node *prev = node->prev; prev != NULL; prev = prev->prev) {
+                index++;
+            }
+            text = slice_make(number, (size_t)snprintf(number, sizeof(number), "%zu", index));
+        }
+        place_token(place, text);
+    }
+    return !place->failed;
+}
+
+/* Is <node>, an empty container, among those listed? */
+static bool
+is_listed(struct transcoder *at, const struct tree_node *node)
+{
+    struct buffer place;
+    struct slice left = at->empties;
+    bool found = false;
+    buffer_init(&place, 0);
+    if (place_put(at->from, at->root, node, at->arena, &place)) {
+        while (left.size >= TOKEN_SIZE && !found) {
+            size_t size = 0;
+            for (unsigned i = 0; i < TOKEN_SIZE; i++) {
+                size |= (size_t)(uint8_t)left.data[i] << (8 * i);
+            }
+            left = slice_make(left.data + TOKEN_SIZE, left.size - TOKEN_SIZE);
+            if (size > left.size) {
+                break;
+            }
+            found = slice_equal(slice_make(left.data, size), buffer_slice(&place));
+            left = slice_make(left.data + size, left.size - size);
+        }
+    }
+    buffer_fini(&place);
+    return found;
+}
+
+/* The container behind <node>, or in it, in the order in which they stand; NULL at the end. */
+static struct tree_node *
+next_node(const struct tree_node *root, struct tree_node *node)
+{
+    struct tree_node *first = tree_first(node);
+    if (first != NULL) {
+        return first;
+    }
+    while (node != root && node->next == NULL) {
+        node = node->parent;
+    }
+    return node == root ? NULL : node->next;
+}
+
+bool
+transcode_empties(const struct codec *codec, struct tree_node *root, struct arena *arena,
+                  struct slice *ret_empties)
+{
+    struct buffer all;
+    struct buffer place;
+    unsigned count = 0;
+    bool done = true;
+    buffer_init(&all, 0);
+    buffer_init(&place, 0);
+    for (struct tree_node *node = root; node != NULL && done; node = next_node(root, node)) {
+        done = tree_open(codec, node, arena);
+        if (done && node != root && node->type == KIND_OBJECT && node->box->count == 0 &&
+            count++ < TRANSCODE_EMPTIES_MAX) {
+            buffer_clear(&place);
+            done = place_put(codec, root, node, arena, &place);
+            place_token(&all, buffer_slice(&place));
+        }
+    }
+    done = done && !all.failed && arena_copy(arena, buffer_slice(&all), ret_empties);
+    buffer_fini(&all);
+    buffer_fini(&place);
+    return done;
+}
+
+/* --- values ------------------------------------------------------------------------------ */
+
+/* Is it text (UTF-8)? */
+static bool
+is_text(struct arena *arena, struct slice text)
+{
+    struct slice raw;
+    return codec_json.string_encode(arena, text, &raw) && codec_json.is_value(raw, 0);
+}
+
+/* A number that <to> holds exactly. */
+static enum codec_status
+number_put(struct transcoder *at, struct slice raw, struct slice *ret_fresh)
+{
+    struct slice text;
+    struct slice again;
+    enum codec_status status = at->from->number_text(raw, at->arena, &text);
+    if (status == CODEC_OK) {
+        status = at->to->number_encode(at->arena, text, ret_fresh);
+    }
+    if (status == CODEC_OK) {
+        status = at->to->number_text(*ret_fresh, at->arena, &again);
+    }
+    return status == CODEC_OK && !decimal_equal(text, again) ? CODEC_RANGE : status;
+}
+
+/* A string of <from>: as text, or as bytes. */
+static enum codec_status
+string_put(struct transcoder *at, bool is_bytes, struct slice raw, struct slice *ret_fresh)
+{
+    struct slice text;
+    if (!at->from->string_text(raw, at->arena, &text)) {
+        return CODEC_NO_MEMORY;
+    }
+    bool readable = is_text(at->arena, text);
+    if (at->to->is_text_or_bytes) {
+        if (is_bytes && readable) {
+            return CODEC_RANGE; /* it would come back as text */
+        }
+        is_bytes = false;
+    } else if (at->from->is_text_or_bytes) {
+        is_bytes = !readable;
+    } else if (!is_bytes && !readable) {
+        return CODEC_RANGE;
+    }
+    if (is_bytes) {
+        return at->to->bytes_encode == NULL                       ? CODEC_RANGE
+               : at->to->bytes_encode(at->arena, text, ret_fresh) ? CODEC_OK
+                                                                  : CODEC_NO_MEMORY;
+    }
+    return at->to->string_encode(at->arena, text, ret_fresh) ? CODEC_OK : CODEC_NO_MEMORY;
+}
 
 static enum codec_status
 scalar_put(struct transcoder *at, enum kind kind, struct slice raw)
 {
     enum codec_status status = CODEC_OK;
-    struct slice text;
-    struct slice fresh;
+    struct slice fresh = {NULL, 0};
     switch (kind) {
     case KIND_NULL:
         fresh = at->to->null;
@@ -25,26 +184,11 @@ scalar_put(struct transcoder *at, enum kind kind, struct slice raw)
         fresh = at->to->truth[kind == KIND_TRUE];
         break;
     case KIND_NUMBER:
-        status = at->from->number_text(raw, at->arena, &text);
-        if (status == CODEC_OK) {
-            status = at->to->number_encode(at->arena, text, &fresh);
-        }
+        status = number_put(at, raw, &fresh);
         break;
     case KIND_STRING:
-        if (!at->from->string_text(raw, at->arena, &text) ||
-            !at->to->string_encode(at->arena, text, &fresh)) {
-            status = CODEC_NO_MEMORY;
-        } else if (!at->to->is_value(fresh, 0)) {
-            status = CODEC_RANGE; /* not UTF-8 */
-        }
-        break;
     case KIND_BYTES:
-        if (at->to->bytes_encode == NULL) {
-            status = CODEC_RANGE;
-        } else if (!at->from->string_text(raw, at->arena, &text) ||
-                   !at->to->bytes_encode(at->arena, text, &fresh)) {
-            status = CODEC_NO_MEMORY;
-        }
+        status = string_put(at, kind == KIND_BYTES, raw, &fresh);
         break;
     default:
         status = CODEC_RANGE;
@@ -115,11 +259,35 @@ struct level {
     bool object;
 };
 
+/* Would the object <node> be a list to <to>, which tells them apart by their names? */
+static bool
+would_be_list(struct transcoder *at, const struct tree_node *node)
+{
+    uint64_t index = 0;
+    for (const struct tree_node *child = tree_first(node); child != NULL;
+         child = child->next, index++) {
+        char number[24];
+        int size = snprintf(number, sizeof(number), "%llu", (unsigned long long)index);
+        if (!at->from->key_is(tree_key(child), slice_make(number, (size_t)size))) {
+            return false;
+        }
+    }
+    return index > 0 && at->from->is_position == NULL;
+}
+
 enum codec_status
 transcode(const struct codec *from, const struct codec *to, struct tree_node *node,
           struct arena *arena, struct buffer *out, const struct tree_node **ret_where)
 {
-    struct transcoder at = {from, to, arena, out};
+    return transcode_with(from, to, node, (struct slice){NULL, 0}, arena, out, ret_where);
+}
+
+enum codec_status
+transcode_with(const struct codec *from, const struct codec *to, struct tree_node *node,
+               struct slice empties, struct arena *arena, struct buffer *out,
+               const struct tree_node **ret_where)
+{
+    struct transcoder at = {from, to, arena, out, empties, node};
     struct level *top = NULL;
     for (;;) {
         enum kind kind = tree_kind(node);
@@ -132,7 +300,11 @@ transcode(const struct codec *from, const struct codec *to, struct tree_node *no
             }
             level->up = top;
             level->next = tree_first(node);
-            level->object = kind == KIND_OBJECT || (kind == KIND_EMPTY && top == NULL);
+            level->object = kind == KIND_OBJECT ||
+                            (kind == KIND_EMPTY && (top == NULL || is_listed(&at, node)));
+            if (kind == KIND_OBJECT && to->is_position != NULL && would_be_list(&at, node)) {
+                return CODEC_RANGE;
+            }
             header_put(&at, level->object, node->box->count);
             top = level;
         } else {

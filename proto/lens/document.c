@@ -35,6 +35,7 @@ layer_open(struct run *run, const struct codec *codec, struct slice text, unsign
     enum codec_status status;
     size_t offset = 0;
     run->codec = codec_values(codec);
+    layer->form.form = 0;
     layer->codec = codec;
     layer->text = text;
     if (codec->document_open == NULL) {
@@ -75,7 +76,14 @@ bool
 document_open(struct run *run, struct slice body, unsigned depth_max,
               struct document *ret_document)
 {
-    const struct plan_format *format = &run->schema->versions[run->from - 1].format;
+    return document_open_as(run, &run->schema->versions[run->from - 1].format, body, depth_max,
+                            ret_document);
+}
+
+bool
+document_open_as(struct run *run, const struct plan_format *format, struct slice body,
+                 unsigned depth_max, struct document *ret_document)
+{
     struct document *document = ret_document;
     document->layers = arena_alloc(run->arena, format->count * sizeof(struct document_layer));
     document->count = 0;

@@ -36,6 +36,10 @@ struct document {
 bool document_open(struct run *run, struct slice body, unsigned depth_max,
                    struct document *ret_document);
 
+/* Likewise a body of any format. */
+bool document_open_as(struct run *run, const struct plan_format *format, struct slice body,
+                      unsigned depth_max, struct document *ret_document);
+
 /* The body as it is now; false with the failure set. */
 bool document_text(struct run *run, struct document *document, struct slice *ret_text);
 

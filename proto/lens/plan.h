@@ -116,6 +116,7 @@ struct plan_op {
 /* The lens from version v to v + 1. */
 struct plan_step {
     struct plan_list list;
+    bool converts;        /* the versions' formats differ: the codec changes below the list */
     uint64_t fingerprint; /* of the meaning of the steps, not of their spelling */
 };
 

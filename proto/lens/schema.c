@@ -267,6 +267,16 @@ refuse_later(struct reader *reader, struct tree_node *object, const char *const 
     return true;
 }
 
+static bool
+format_same(const struct plan_format *a, const struct plan_format *b)
+{
+    bool same = a->count == b->count && plan_path_same(&a->inside, &b->inside);
+    for (unsigned i = 0; same && i < a->count; i++) {
+        same = a->codecs[i] == b->codecs[i];
+    }
+    return same;
+}
+
 /*
  * What the fingerprints of steps start from: what is remembered of a step is spelled in the
  * codec of its documents.
@@ -298,20 +308,16 @@ read_steps(struct reader *reader, struct tree_node *steps, struct lens_schema *s
                           !reader_canonical(reader, steps, canonical))) {
         return false;
     }
-    step->fingerprint = XXH3_64bits_withSeed(
-        canonical->data, canonical->size, format_seed(&schema->versions[version - 1].format));
+    const struct plan_version *below = &schema->versions[version - 2];
+    const struct plan_version *above = &schema->versions[version - 1];
+    uint64_t seed = format_seed(&above->format);
+    step->converts = !format_same(&below->format, &above->format);
+    if (step->converts) {
+        seed += format_seed(&below->format) + 1;
+    }
+    step->fingerprint = XXH3_64bits_withSeed(canonical->data, canonical->size, seed);
     return reader_carry_identity(reader, steps, &step->list, &schema->versions[version - 2],
                                  &schema->versions[version - 1]);
-}
-
-static bool
-format_same(const struct plan_format *a, const struct plan_format *b)
-{
-    bool same = a->count == b->count && plan_path_same(&a->inside, &b->inside);
-    for (unsigned i = 0; same && i < a->count; i++) {
-        same = a->codecs[i] == b->codecs[i];
-    }
-    return same;
 }
 
 /* How the documents of a version are written, where it states that itself. */
@@ -326,8 +332,12 @@ read_version_format(struct reader *reader, struct tree_node *version,
         (inside != NULL && !read_inside(reader, inside, &own))) {
         return false;
     }
-    return format_same(&own, format) || reader_refuse(reader, codec != NULL ? codec : inside,
-                                                      "a change of codec is not supported yet");
+    if (!format_same(&own, format) && (own.inside.count > 0 || format->inside.count > 0)) {
+        return reader_refuse(reader, codec != NULL ? codec : inside,
+                             "a codec cannot change where there is an 'inside'");
+    }
+    *format = own;
+    return true;
 }
 
 static bool
@@ -335,15 +345,16 @@ read_version(struct reader *reader, struct tree_node *node, struct lens_schema *
              unsigned version)
 {
     static const char *const members[] = {"version", "steps", "codec", "inside", NULL};
+    struct plan_format *format = &schema->versions[version - 1].format;
     bool is_object = reader_object(reader, node, "a version", members);
+    *format = schema->format;
     if (node->type != KIND_OBJECT || !reader_kept(reader, is_object) ||
         !reader_kept(reader, read_number(reader, node, version)) ||
-        !reader_kept(reader, read_version_format(reader, node, &schema->format))) {
+        !reader_kept(reader, read_version_format(reader, node, format))) {
         return false;
     }
     struct tree_node *steps = reader_member(node, "steps");
-    schema->versions[version - 1].format = schema->format;
-    reader->codec = plan_format_codec(&schema->format);
+    reader->codec = plan_format_codec(format);
     if (version > 1) {
         return read_steps(reader, steps, schema, version);
     }
@@ -611,13 +622,6 @@ lens_schema_conflicts(const struct lens_schema *old, const struct lens_schema *n
         problem_set(&problem, "/schema", "the name of a published schema cannot change");
         on_problem(context, &problem);
     }
-    if (!format_same(&old->format, &next->format)) {
-        bool inside = !plan_path_same(&old->format.inside, &next->format.inside);
-        problem_set(&problem, inside ? "/inside" : "/codec",
-                    "%s of a published schema cannot change",
-                    inside ? "where the state is in documents" : "the codec");
-        on_problem(context, &problem);
-    }
     if (!slice_equal(old->identity, next->identity)) {
         problem_set(&problem, "/identity", "the identity of a published schema cannot change");
         on_problem(context, &problem);
@@ -626,6 +630,14 @@ lens_schema_conflicts(const struct lens_schema *old, const struct lens_schema *n
         if (i >= next->version_count) {
             problem_set(&problem, "/versions", "published version %u is missing", i + 1);
             on_problem(context, &problem);
+        } else if (!format_same(&old->versions[i].format, &next->versions[i].format)) {
+            const struct plan_format *was = &old->versions[i].format;
+            bool inside = !plan_path_same(&was->inside, &next->versions[i].format.inside);
+            problem_set(&problem, inside ? "/inside" : "/codec",
+                        "%s of a published schema cannot change",
+                        inside ? "where the state is in documents" : "the codec");
+            on_problem(context, &problem);
+            break;
         } else if (!slice_equal(old->versions[i].steps, next->versions[i].steps)) {
             snprintf(path, sizeof(path), "/versions/%u/steps", i);
             problem_set(&problem, path, "the steps of published version %u cannot change",
