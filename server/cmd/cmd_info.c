@@ -7,6 +7,7 @@
 #include "server/cmd/slowlog.h"
 #include "server/cmd/statistics.h"
 #include "server/core/version.h"
+#include "server/schema/backfill.h"
 #include "server/schema/background.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
@@ -385,6 +386,11 @@ append_segue(struct request *request, struct buffer *out)
     background_each(request->server->background, count_job, &jobs);
     append_number(out, "segue_dry_runs", jobs.count);
     append_number(out, "segue_dry_run_records", jobs.seen);
+    uint64_t backfills;
+    uint64_t rewritten;
+    backfill_sums(request->server->backfill, &backfills, &rewritten);
+    append_number(out, "segue_backfills", backfills);
+    append_number(out, "segue_backfill_records", rewritten);
     append_number(out, "segue_longest_lock_hold_us",
                   statistics_longest_hold_us(request->server));
     append_number(out, "segue_longest_turn_us", statistics_longest_turn_us(request->server));

@@ -20,6 +20,7 @@ enum {
     SHARE_STEP = 5,
     MEASURE_MS = 40,       /* between measurements of turns */
     CALM_MEASUREMENTS = 8, /* before the first record, to know how long turns are without */
+    CALM_LASTS_MS = 60000, /* so long what was measured then is good */
     TURN_SLACK_US = 150,   /* longer than twice as usual, and by so much: too long */
     WAIT_US = 50000,       /* until what it waits for is looked at again */
     IDLE_US = 1800 * 1000000,
@@ -48,6 +49,7 @@ struct backfill {
     _Atomic uint64_t turn_us; /* the last one, plus 1; 0: taken */
     uint64_t usual_us;
     unsigned measured_count;
+    int64_t calm_ms; /* when it was calm last */
     int64_t measured_ms;
     unsigned share; /* permille */
 
@@ -130,6 +132,19 @@ backfill_report(struct backfill *backfill, uint32_t id, struct backfill_report *
     return past != NULL;
 }
 
+void
+backfill_sums(struct backfill *backfill, uint64_t *ret_count, uint64_t *ret_rewritten)
+{
+    *ret_count = 0;
+    *ret_rewritten = 0;
+    pthread_mutex_lock(&backfill->mutex);
+    for (const struct past *past = backfill->pasts; past != NULL; past = past->next) {
+        *ret_count += past->report.end_ms == 0;
+        *ret_rewritten += past->report.rewritten;
+    }
+    pthread_mutex_unlock(&backfill->mutex);
+}
+
 static void
 set_state(struct backfill *backfill, enum backfill_state state, const char *waits_for)
 {
@@ -210,7 +225,9 @@ take_up(struct backfill *backfill, const struct registry_schema *schema, int64_t
     backfill->name_count = backfill->name_index = 0;
     backfill->active_us = backfill->paced_us = 0;
     backfill->left_ms = 0;
-    backfill->measured_count = 0;
+    if (now_ms - backfill->calm_ms > CALM_LASTS_MS || now_ms < backfill->calm_ms) {
+        backfill->measured_count = 0;
+    }
     return true;
 }
 
@@ -537,6 +554,9 @@ heed_turns(struct backfill *backfill, int64_t now_ms)
     if (turn_us > 0) {
         turn_us--;
         backfill->measured_count++;
+        if (backfill->measured_count <= CALM_MEASUREMENTS) {
+            backfill->calm_ms = now_ms;
+        }
         if (backfill->measured_count == 1 || turn_us < backfill->usual_us) {
             backfill->usual_us = turn_us;
         } else {

@@ -87,6 +87,9 @@ struct backfill_report {
     unsigned share_permille; /* of a core that it takes at most, now */
 };
 
+/* Of all schemas: backfills that have not ended, and records rewritten by the last ones. */
+void backfill_sums(struct backfill *backfill, uint64_t *ret_count, uint64_t *ret_rewritten);
+
 /* The last backfill of schema <id>, or the one under way; false: there was none. */
 bool backfill_report(struct backfill *backfill, uint32_t id,
                      struct backfill_report *ret_report);
