@@ -113,17 +113,18 @@ memory_realloc(void *pointer, size_t size)
 {
     if (fails())
         return NULL;
-    bool is_object = slab_owns(pointer);
-    if (is_object && size <= SLAB_SIZE_MAX && slab_class_size(size) == slab_size(pointer))
+    size_t held = slab_size(pointer);
+    if (held > 0 && size <= SLAB_SIZE_MAX && slab_class_size(size) == held)
         return pointer;
     void *moved = slab_alloc(size);
-    if (!is_object && moved == NULL)
+    if (moved == NULL && held == 0)
         return block_realloc(pointer, size);
     if (moved == NULL)
         moved = block_count(malloc(size));
     if (moved == NULL)
         return NULL;
-    size_t held = memory_size(pointer);
+    if (held == 0)
+        held = block_size(pointer);
     if (held > 0)
         memcpy(moved, pointer, held < size ? held : size);
     memory_free(pointer);
@@ -144,7 +145,8 @@ memory_free(void *pointer)
 size_t
 memory_size(const void *pointer)
 {
-    return slab_owns(pointer) ? slab_size(pointer) : block_size(pointer);
+    size_t size = slab_size(pointer);
+    return size > 0 ? size : block_size(pointer);
 }
 
 void *

@@ -202,9 +202,10 @@ span_start(uint32_t index)
 }
 
 size_t
-slab_size(const void *object)
+slab_size(const void *pointer)
 {
-    return classes[table[span_of(object)].class_index].size;
+    size_t offset = (uintptr_t)pointer - (uintptr_t)range;
+    return offset < range_size ? classes[table[offset >> SPAN_SHIFT].class_index].size : 0;
 }
 
 size_t

@@ -42,9 +42,8 @@ void slab_free(void *object); /* slab_owns() it */
 
 bool slab_is_there(void); /* false: slab_alloc() is always NULL */
 bool slab_owns(const void *pointer);
-size_t
-slab_size(const void *object); /* of one that slab_owns(): its class', >= what was asked */
-size_t slab_class_size(size_t size); /* what an object of <size> bytes takes */
+size_t slab_size(const void *pointer); /* its class', >= what was asked; 0: not from here */
+size_t slab_class_size(size_t size);   /* what an object of <size> bytes takes */
 
 /* The calling thread keeps objects from now on. False without memory: it goes on without.
  * Clear gives them back, for a thread that rests; close ends it. Both take a thread without. */
