@@ -23,14 +23,14 @@ enum session_reply_mode { SESSION_REPLY_ON, SESSION_REPLY_OFF };
 enum { SESSION_NAME_SIZE = 128, SESSION_ADDRESS_SIZE = 128 };
 
 struct session {
-    uint64_t id;                              /* [const] never reused */
-    int64_t created_ms;                       /* [const] */
-    char address[SESSION_ADDRESS_SIZE];       /* [const] peer, "127.0.0.1:1234" or "/path:0" */
-    char local_address[SESSION_ADDRESS_SIZE]; /* [const] */
-    int fd;                                   /* [const] for CLIENT LIST */
-    uint16_t listener_port;                   /* [const] where it came in; 0: Unix socket */
-    struct directory *directory;              /* [const] */
-    void *owner;                              /* [const] the connection, for net/ */
+    uint64_t id;                 /* [const] never reused */
+    int64_t created_ms;          /* [const] */
+    const char *address;         /* [const] peer, "127.0.0.1:1234" or "/path:0" */
+    const char *local_address;   /* [const] both are the connection's */
+    int fd;                      /* [const] for CLIENT LIST */
+    uint16_t listener_port;      /* [const] where it came in; 0: Unix socket */
+    struct directory *directory; /* [const] */
+    void *owner;                 /* [const] the connection, for net/ */
 
     struct session *next;     /* [directory] */
     struct session *previous; /* [directory] */

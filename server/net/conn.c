@@ -52,6 +52,7 @@ struct conn {
     bool is_parked;
     bool is_finishing;
     bool is_closed;
+    char addresses[]; /* the session's two, no longer than they are */
 };
 
 struct session *
@@ -629,7 +630,9 @@ is_password_required(struct config *config)
 bool
 conn_open(struct worker *worker, const struct conn_accepted *accepted)
 {
-    struct conn *conn = calloc(1, sizeof(*conn));
+    size_t address_size = strlen(accepted->address) + 1;
+    size_t local_size = strlen(accepted->local_address) + 1;
+    struct conn *conn = calloc(1, sizeof(*conn) + address_size + local_size);
     if (conn == NULL) {
         (void)close(accepted->fd);
         return false;
@@ -646,8 +649,9 @@ conn_open(struct worker *worker, const struct conn_accepted *accepted)
     session->is_authenticated = !is_password_required(worker->server->config);
     atomic_init(&session->resp, 2);
     atomic_init(&session->active_ms, session->created_ms);
-    memcpy(session->address, accepted->address, sizeof(session->address));
-    memcpy(session->local_address, accepted->local_address, sizeof(session->local_address));
+    session->address = memcpy(conn->addresses, accepted->address, address_size);
+    session->local_address =
+        memcpy(conn->addresses + address_size, accepted->local_address, local_size);
     session->fd = accepted->fd;
     session->listener_port = accepted->listener_port;
     session->owner = conn;

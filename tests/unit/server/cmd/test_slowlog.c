@@ -22,7 +22,7 @@ set_up(void **state)
     fixture->config = config_new();
     fixture->slowlog = slowlog_new(fixture->config);
     assert_non_null(fixture->slowlog);
-    snprintf(fixture->session.address, sizeof(fixture->session.address), "127.0.0.1:5");
+    fixture->session.address = "127.0.0.1:5";
     atomic_store(&fixture->session.active_ms, 1700000000123);
     buffer_init(&fixture->out, 0);
     *state = fixture;
@@ -62,7 +62,7 @@ add(struct fixture *fixture, const char *command, int64_t microseconds)
 static const char *
 shown(struct fixture *fixture, int64_t count)
 {
-    struct reply reply = {&fixture->out, 2, 0};
+    struct reply reply = {.out = &fixture->out, .resp = 2};
     buffer_clear(&fixture->out);
     slowlog_reply(fixture->slowlog, count, &reply);
     buffer_append_char(&fixture->out, '\0');
