@@ -199,17 +199,16 @@ def load(server, options, cores=None):
 
 class Counted(Server):
     """
-    A server under callgrind. Instructions are counted in the function <within> and what it calls,
-    or everywhere; count() returns those since the last zero(). User instructions only: what the
+    A server under callgrind. Instructions are counted in the functions <within> and what they
+    call, or everywhere; count() returns those since the last zero(). User instructions only: what the
     kernel does for it is not seen.
     """
 
-    def __init__(self, peer, within=None, options=()):
+    def __init__(self, peer, within=(), options=()):
         self.output = tempfile.mkdtemp(prefix="segue-callgrind-")
         before = ["valgrind", "-q", "--tool=callgrind",
                   f"--callgrind-out-file={self.output}/out"]
-        if within:
-            before.append(f"--toggle-collect={within}")
+        before += [f"--toggle-collect={function}" for function in within]
         super().__init__(peer, before=before, options=options, patience=120, connections=500)
 
     def tell(self, word):

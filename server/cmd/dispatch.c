@@ -280,7 +280,7 @@ run_handler(struct request *request)
     const struct reply before = *request->reply;
     size_t size_before = request->reply->out->size;
     bool is_write = (request->command->flags & COMMAND_WRITE) != 0;
-    request->may_run_again = !registry_is_empty(request->registry) && request->key_count > 0 &&
+    request->may_run_again = request->has_schemas && request->key_count > 0 &&
                              (request->key_count == 1 || !is_write) &&
                              (request->command->flags & COMMAND_ALL_SHARDS) == 0;
     begin(request);

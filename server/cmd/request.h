@@ -53,6 +53,7 @@ struct request {
     int64_t now_ms;       /* fixed for the request, and for all of an EXEC */
     struct arena *arena;  /* scratch, cleared after the reply */
     const struct registry *registry; /* fixed likewise */
+    bool has_schemas;                /* in <registry> */
     struct counters *counters;       /* the worker's */
     unsigned worker_index;
     bool is_in_exec;    /* inside EXEC: locks are held for the whole of it */

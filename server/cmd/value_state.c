@@ -65,7 +65,7 @@ value_bind(struct request *request)
     if (request->session->bindings != NULL) {
         bindings_invalidate(request->session->bindings);
     }
-    if (!registry_is_empty(request->registry)) {
+    if (request->has_schemas) {
         (void)bind(request); /* without memory: at the next use, which will say so */
     }
 }
@@ -78,22 +78,11 @@ value_rebind(const struct server *server, struct session *session,
            resolve(server, session, registry);
 }
 
-const struct registry_schema *
-value_schema_of(const struct request *request, const struct key *key)
-{
-    return registry_is_empty(request->registry)
-               ? NULL
-               : registry_match(request->registry, key->db, key->name);
-}
-
 bool
-value_speak_schema(struct request *request, const struct registry_schema *schema,
-                   struct spoken *ret_spoken)
+value_speak_bound(struct request *request, const struct registry_schema *schema,
+                  struct spoken *ret_spoken)
 {
     *ret_spoken = (struct spoken){.schema = schema};
-    if (schema == NULL) {
-        return true;
-    }
     if (!bind(request)) {
         return fail(request, VALUE_FAILURE_MEMORY, schema, 0);
     }
@@ -109,12 +98,6 @@ value_speak_schema(struct request *request, const struct registry_schema *schema
     }
     ret_spoken->version = version;
     return true;
-}
-
-bool
-value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken)
-{
-    return value_speak_schema(request, value_schema_of(request, key), ret_spoken);
 }
 
 struct lens_record

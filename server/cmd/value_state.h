@@ -110,17 +110,37 @@ struct value_state {
 /* NULL without memory. */
 struct value_state *value_state_get(struct request *request);
 
-/*
- * Find schema and version of <key>. False: the connection cannot speak here; the failure is
- * kept for value_reply_failure(). With an empty registry one comparison.
- */
-bool value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken);
-bool value_speak_schema(struct request *request, const struct registry_schema *schema,
-                        struct spoken *ret_spoken); /* NULL: plain */
-
 /* The schema that <key> belongs to, whatever the connection speaks; NULL: it is plain. */
-const struct registry_schema *value_schema_of(const struct request *request,
-                                              const struct key *key);
+static inline const struct registry_schema *
+value_schema_of(const struct request *request, const struct key *key)
+{
+    return request->has_schemas ? registry_match(request->registry, key->db, key->name) : NULL;
+}
+
+/*
+ * Find the version of <schema>, NULL: plain, or schema and version of <key>. False: the
+ * connection cannot speak here; the failure is kept for value_reply_failure(). Without schemas
+ * one comparison.
+ */
+bool value_speak_bound(struct request *request, const struct registry_schema *schema,
+                       struct spoken *ret_spoken); /* of these two, for a schema */
+
+static inline bool
+value_speak_schema(struct request *request, const struct registry_schema *schema,
+                   struct spoken *ret_spoken)
+{
+    if (schema == NULL) {
+        *ret_spoken = (struct spoken){.schema = NULL};
+        return true;
+    }
+    return value_speak_bound(request, schema, ret_spoken);
+}
+
+static inline bool
+value_speak(struct request *request, const struct key *key, struct spoken *ret_spoken)
+{
+    return value_speak_schema(request, value_schema_of(request, key), ret_spoken);
+}
 
 /* Keep a failed translation of a record of <from> for value_reply_failure(). */
 void value_keep_failure(struct request *request, const struct spoken *spoken, unsigned from,

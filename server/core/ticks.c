@@ -1,6 +1,5 @@
 #include "server/core/ticks.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/rseq.h>
 #include <time.h>
@@ -11,7 +10,7 @@ _Thread_local struct ticks_thread ticks_thread = {.mark = &never_cleared};
 
 static uint64_t first_ticks; /* [const] after ticks_init() */
 static int64_t first_us;     /* [const] likewise */
-static _Atomic uint64_t ticks_per_ms;
+_Atomic uint64_t ticks_per_ms;
 
 static int64_t
 now_us(void)
@@ -37,13 +36,6 @@ ticks_calibrate(void)
         double rate = (double)elapsed / (double)elapsed_us * 1000;
         atomic_store_explicit(&ticks_per_ms, (uint64_t)rate, memory_order_relaxed);
     }
-}
-
-uint64_t
-ticks_from_us(uint64_t us)
-{
-    uint64_t rate = atomic_load_explicit(&ticks_per_ms, memory_order_relaxed);
-    return us / 1000 * rate + us % 1000 * rate / 1000;
 }
 
 uint64_t

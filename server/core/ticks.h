@@ -16,6 +16,7 @@
 #ifndef SERVER_CORE_TICKS_H
 #define SERVER_CORE_TICKS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -70,8 +71,15 @@ bool ticks_watch(void);
 /* Find out how fast the counter runs, the better the later; by one thread, now and then. */
 void ticks_calibrate(void);
 
-/* <us> in ticks; 0 until the counter's speed is known. One load and a multiplication. */
-uint64_t ticks_from_us(uint64_t us);
+extern _Atomic uint64_t ticks_per_ms; /* ticks_calibrate()'s finding; 0: none yet */
+
+/* <us> in ticks; 0 until the counter's speed is known. */
+static inline uint64_t
+ticks_from_us(uint64_t us)
+{
+    uint64_t rate = atomic_load_explicit(&ticks_per_ms, memory_order_relaxed);
+    return us / 1000 * rate + us % 1000 * rate / 1000;
+}
 
 /* <ticks> in microseconds, by how fast the counter has run since ticks_init(). */
 uint64_t ticks_to_us(uint64_t ticks);

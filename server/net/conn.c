@@ -47,6 +47,8 @@ struct conn {
     int64_t over_soft_since_ms;           /* 0: under the soft limit */
     bool has_backlog;      /* requests that could be run now, but others have their turn */
     bool is_sending_large; /* lately: then little is read to where it is copied from */
+    size_t stage_place;    /* where it is staged */
+    bool is_staged;
     bool is_reading;
     bool is_writing;
     bool is_parked;
@@ -91,6 +93,9 @@ conn_close(struct conn *conn)
     }
     conn->is_closed = true;
     struct worker *worker = conn->worker;
+    if (conn->is_staged) {
+        stage_take_out(worker, conn->stage_place);
+    }
     directory_remove(worker->directory, &conn->session);
     transaction_close(worker->server, &conn->session);
     session_fini(&conn->session);
@@ -359,13 +364,15 @@ static size_t
 serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
 {
     struct worker *worker = conn->worker;
+    const struct registry *registry = registry_current(worker->server->registries);
     struct reply reply = {.out = &conn->out, .references = &conn->references};
     struct request request = {
         .server = worker->server,
         .session = &conn->session,
         .reply = &reply,
         .arena = &worker->arena,
-        .registry = registry_current(worker->server->registries),
+        .registry = registry,
+        .has_schemas = !registry_is_empty(registry),
         .counters = worker->counters,
         .worker_index = worker->index,
         .now_ms = wall_clock_ms(),
@@ -469,7 +476,9 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_room)
     struct conn *conn = handle->data;
     struct worker *worker = conn->worker;
     if (conn->pending == NULL) {
-        *ret_room = (uv_buf_t){.base = worker->input, .len = sizeof(worker->input)};
+        size_t size;
+        char *room = stage_room(worker, &size);
+        *ret_room = (uv_buf_t){.base = room, .len = size};
         if (conn->is_sending_large) {
             ret_room->len = CONN_HEAD_SIZE;
         }
@@ -490,6 +499,9 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
     }
     worker_begin_turn(worker);
     if (size < 0) {
+        if (conn->is_staged) {
+            stage_run(worker); /* what came before the end */
+        }
         if (size == UV_ENOBUFS) {
             counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
         }
@@ -515,12 +527,27 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
             return;
         }
     }
+    conn->stage_place = stage_add(worker, conn, (size_t)size);
+    conn->is_staged = true;
+    bool is_followed = (size_t)size == room->len; /* by another read at once */
+    if (is_followed) {
+        conn->is_sending_large = false;
+    }
+    if (stage_is_full(worker) || is_followed) {
+        stage_run(worker);
+    }
+}
+
+void
+conn_run_input(struct conn *conn, char *data, size_t size)
+{
+    struct worker *worker = conn->worker;
     struct resp_request *parser = &worker->parser;
-    size_t used = serve(conn, parser, worker->input, (size_t)size);
-    if (!conn->is_closed && !conn->session.is_closing && used < (size_t)size) {
+    conn->is_staged = false;
+    size_t used = serve(conn, parser, data, size);
+    if (!conn->is_closed && !conn->session.is_closing && used < size) {
         int64_t limit = config_number(worker->server->config, CONFIG_CLIENT_QUERY_BUFFER_LIMIT);
-        conn->pending =
-            pending_new(parser, worker->input + used, (size_t)size - used, (size_t)limit);
+        conn->pending = pending_new(parser, data + used, size - used, (size_t)limit);
         if (conn->pending == NULL) {
             counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
             conn_close(conn);
@@ -529,8 +556,6 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
     resp_request_clear(parser);
     if (conn->pending != NULL && conn->pending->intake.filling != NULL) {
         conn->is_sending_large = true;
-    } else if ((size_t)size == room->len) {
-        conn->is_sending_large = false;
     }
     if (!conn->is_closed) {
         settle(conn);

@@ -65,6 +65,7 @@ stop_when_done(struct worker *worker)
         uv_close((uv_handle_t *)&worker->timer, NULL);
         uv_close((uv_handle_t *)&worker->prepare, NULL);
         uv_close((uv_handle_t *)&worker->idle, NULL);
+        uv_close((uv_handle_t *)&worker->check, NULL);
         uv_stop(&worker->loop.uv);
     }
 }
@@ -90,6 +91,12 @@ on_prepare(uv_prepare_t *prepare)
         counters_note_turn(worker->counters, ticks_own() - worker->turn_ticks);
         worker->turn_ticks = 0;
     }
+}
+
+static void
+on_check(uv_check_t *check)
+{
+    stage_run(check->data);
 }
 
 static void
@@ -155,6 +162,9 @@ worker_start(struct worker *worker, struct server *server, unsigned index,
     CHECK(uv_prepare_init(&worker->loop.uv, &worker->prepare) == 0);
     worker->prepare.data = worker;
     CHECK(uv_prepare_start(&worker->prepare, on_prepare) == 0);
+    CHECK(uv_check_init(&worker->loop.uv, &worker->check) == 0);
+    worker->check.data = worker;
+    CHECK(uv_check_start(&worker->check, on_check) == 0);
     return pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
 }
 
@@ -175,6 +185,7 @@ on_accepted(void *owner, void *argument)
     atomic_fetch_sub_explicit(&worker->arriving_count, 1, memory_order_relaxed);
     free(accepted);
     if (worker->is_stopping) {
+        stage_run(worker);
         for_each_conn(worker, finish);
     }
 }
@@ -244,6 +255,7 @@ on_stop(void *owner, void *argument)
     uv_update_time(&worker->loop.uv);
     worker->stop_ms = (int64_t)uv_now(&worker->loop.uv) + *grace_ms;
     free(grace_ms);
+    stage_run(worker);
     for_each_conn(worker, finish);
     (void)uv_timer_start(&worker->timer, on_timer, 0, WORKER_STOP_TIMER_MS);
 }

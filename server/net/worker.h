@@ -14,8 +14,7 @@
 #include "server/net/conn.h"
 #include "server/net/intake.h"
 #include "server/net/loop.h"
-
-enum { WORKER_INPUT_SIZE = 64 * 1024 };
+#include "server/net/stage.h"
 
 struct worker {
     struct loop loop;
@@ -26,14 +25,15 @@ struct worker {
     uv_timer_t timer;
     uv_idle_t idle;       /* runs while a connection has a backlog */
     uv_prepare_t prepare; /* before each wait: the end of a turn */
+    uv_check_t check;     /* behind each: what was read is run */
     uint64_t turn_ticks;  /* when this turn began to do something; 0: not yet */
     struct counters *counters;
     struct directory *directory;
-    struct arena arena;              /* of the request being run */
-    struct buffer spare_output;      /* lent to the connection being served */
-    struct resp_request parser;      /* likewise */
-    struct intake intake;            /* likewise */
-    char input[WORKER_INPUT_SIZE];   /* what is being read */
+    struct arena arena;         /* of the request being run */
+    struct buffer spare_output; /* lent to the connection being served */
+    struct resp_request parser; /* likewise */
+    struct intake intake;       /* likewise */
+    struct stage stage;
     _Atomic uint64_t conn_count;     /* open connections, for the choice of a worker */
     _Atomic uint64_t arriving_count; /* accepted, not opened yet */
     struct conn *conns;

@@ -256,7 +256,7 @@ partition_make(struct keyspace *keyspace, const struct key *key)
 }
 
 /* The partition and slot of a key that is there; false: it is not. */
-static bool
+static inline bool
 locate(struct keyspace *keyspace, const struct key *key, struct partition **ret_partition,
        void ***ret_slot)
 {
@@ -395,8 +395,8 @@ keyspace_set_frequency_locked(struct keyspace *keyspace, struct entry *entry,
         entry_touch(entry, frequency_word(frequency, (uint32_t)(now_ms / 1000)));
 }
 
-struct entry *
-keyspace_peek_locked(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
+static inline struct entry *
+peek(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
 {
     struct partition *partition;
     void **slot;
@@ -412,10 +412,16 @@ keyspace_peek_locked(struct keyspace *keyspace, const struct key *key, int64_t n
 }
 
 struct entry *
+keyspace_peek_locked(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
+{
+    return peek(keyspace, key, now_ms);
+}
+
+struct entry *
 keyspace_look_locked(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
 {
     struct shard *shard = shard_of(keyspace, key);
-    struct entry *entry = keyspace_peek_locked(keyspace, key, now_ms);
+    struct entry *entry = peek(keyspace, key, now_ms);
     counter_add(entry == NULL ? &shard->misses : &shard->hits, 1);
     return entry;
 }
@@ -424,7 +430,7 @@ struct entry *
 keyspace_find_locked(struct keyspace *keyspace, const struct key *key, int64_t now_ms)
 {
     struct shard *shard = shard_of(keyspace, key);
-    struct entry *entry = keyspace_peek_locked(keyspace, key, now_ms);
+    struct entry *entry = peek(keyspace, key, now_ms);
     if (entry == NULL) {
         counter_add(&shard->misses, 1);
         return NULL;
