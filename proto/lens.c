@@ -93,15 +93,15 @@ walk_step(struct walk *walk, const struct plan_step *step, bool up, const struct
           struct slice *out)
 {
     struct run *run = &walk->run;
+    if (!step->converts) {
+        return run_list(run, &step->list, up, walk->document.state, in, out);
+    }
     const struct plan_version *versions = run->schema->versions;
     const struct document before = walk->document;
     const struct codec *codec = run->codec;
     const size_t last = step->list.count;
     const struct slice nothing = {NULL, 0};
     struct slice entry = nothing;
-    if (!step->converts) {
-        return run_list(run, &step->list, up, walk->document.state, in, out);
-    }
     const struct plan_format *from = &versions[run->from - 1].format;
     const struct plan_format *to = &versions[run->to - 1].format;
     const struct slice held = in == NULL ? nothing : in[last];

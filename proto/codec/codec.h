@@ -103,7 +103,8 @@ struct tree_node;
 /* A document that is not a value of its codec as it stands. */
 struct codec_document {
     struct slice value; /* what it stands for, in the spelling of values */
-    unsigned form;      /* the codec's own */
+    unsigned form;      /* how it is written, where there is a choice: the codec's own */
+    bool shared;        /* the codec's own, too: of this document only */
 };
 
 struct codec {

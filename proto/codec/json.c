@@ -721,6 +721,22 @@ json_encode(struct buffer *buffer, struct slice text)
 }
 
 bool
+json_is_text(struct slice text)
+{
+    const char *end = text.data + text.size;
+    for (const char *at = text.data; at < end;) {
+        bool surrogate = end - at >= 3 && (uint8_t)at[0] == 0xED && (uint8_t)at[1] >= 0xA0 &&
+                         (uint8_t)at[1] < 0xC0 && ((uint8_t)at[2] & 0xC0) == 0x80;
+        size_t size = surrogate ? 3 : utf8_size(at, end);
+        if (size == 0) {
+            return false;
+        }
+        at += size;
+    }
+    return true;
+}
+
+bool
 json_encode_arena(struct arena *arena, struct slice text, struct slice *ret_raw)
 {
     size_t size = 2;

@@ -75,6 +75,9 @@ bool json_spells(struct slice raw, struct slice text);
 /* Order of the code points that two raw strings spell: <0, 0 or >0. No allocation. */
 int json_compare(struct slice raw_a, struct slice raw_b);
 
+/* Is it text that a JSON string can spell: UTF-8, or surrogates by themselves? */
+bool json_is_text(struct slice text);
+
 /* Append <text> (UTF-8) as a JSON string with quotes, escaping only what must be. */
 void json_encode(struct buffer *buffer, struct slice text);
 

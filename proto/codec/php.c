@@ -422,8 +422,11 @@ document_open(struct slice text, struct arena *arena, struct codec_document *ret
     const char *where;
     size_t count = 0;
     size_t offset;
-    *ret_document = (struct codec_document){.value = text};
+    *ret_document = (struct codec_document){.value = text, .form = PHP_VALUE};
     if (value_check(text, CODEC_DEPTH_MAX, &offset) == CODEC_OK) {
+        if (text.data[0] != 'a') {
+            ret_document->form = PHP_SESSION; /* which only an array can look like */
+        }
         return CODEC_OK;
     }
     ret_document->form = PHP_SESSION;

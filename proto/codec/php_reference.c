@@ -123,7 +123,7 @@ php_references_stay(const struct codec_document *document, const struct tree_nod
     census.value_count = census.reference_count = 0;
     census.target_max = 0;
     php_values(document->value, count_value, &census);
-    if (document->form == PHP_SESSION) {
+    if (document->form == PHP_SESSION && root->type >= KIND_ARRAY) {
         census.target_max++; /* the root is no value of a session */
     }
     struct recount recount = {.before = &census, .text = document->value};

@@ -126,6 +126,8 @@ struct reader {
     size_t memo_count;
     size_t memo_capacity;
     unsigned form;
+    bool shared;       /* a list or dict stands in two places */
+    bool has_identity; /* there is something that CPython memoizes */
 };
 
 /* --- sizes in between ------------------------------------------------------------------- */
@@ -209,6 +211,7 @@ push_new(struct reader *reader, int type, struct slice raw)
     item->type = (__typeof__(item->type))type;
     item->raw = raw;
     item->depth = type >= ITEM_LIST;
+    reader->has_identity |= type == ITEM_STRING || type == ITEM_BYTES || type >= ITEM_LIST;
     return push(reader, item, false);
 }
 
@@ -287,6 +290,7 @@ make_tuple(struct reader *reader, size_t from, size_t keep)
     tuple->depth = 1;
     enum codec_status status = place(reader, tuple, from);
     reader->stack_count = keep;
+    reader->has_identity |= tuple->count > 0;
     if (tuple->depth > reader->depth_max) {
         return CODEC_DEEP;
     }
@@ -329,7 +333,7 @@ memo_get(struct reader *reader, uint64_t index)
     struct item *item = reader->memo[index];
     if (item->type == ITEM_LIST || item->type == ITEM_DICT) {
         item->frozen = true;
-        reader->form |= PICKLE_SHARED;
+        reader->shared = true;
     }
     return push(reader, item, true);
 }
@@ -541,6 +545,9 @@ run(struct reader *reader, struct slice text, struct item **ret_item, size_t *re
                 return CODEC_BAD;
             }
             *ret_item = reader->stack[0].item;
+            if (!reader->has_identity) {
+                reader->form &= ~(unsigned)PICKLE_NO_MEMO;
+            }
             return CODEC_OK;
         }
         status = step(reader, opcode);
@@ -689,8 +696,8 @@ document_open(struct slice text, struct arena *arena, struct codec_document *ret
     if (value == NULL || !put_all(&reader, item, value)) {
         return CODEC_NO_MEMORY;
     }
-    *ret_document =
-        (struct codec_document){.value = slice_make(value, (size_t)size), .form = reader.form};
+    *ret_document = (struct codec_document){
+        .value = slice_make(value, (size_t)size), .form = reader.form, .shared = reader.shared};
     return CODEC_OK;
 }
 
@@ -700,7 +707,7 @@ document_close(const struct codec_document *document, struct tree_node *root,
                const char **ret_problem)
 {
     (void)root;
-    if (document->form & PICKLE_SHARED) {
+    if (document->shared) {
         *ret_problem = "a list or dict that stands in two places would become two";
         return CODEC_REFERENCE;
     }

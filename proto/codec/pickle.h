@@ -31,7 +31,7 @@ extern const struct codec codec_pickle;
 enum { PICKLE_TUPLE = 1, PICKLE_LONG = 2 }; /* extension types in between */
 
 /* codec_document.form: the protocol, and what else is to be written as it was. */
-enum { PICKLE_PROTOCOL = 15, PICKLE_MARKED = 16, PICKLE_NO_MEMO = 32, PICKLE_SHARED = 64 };
+enum { PICKLE_PROTOCOL = 15, PICKLE_MARKED = 16, PICKLE_NO_MEMO = 32 };
 
 /* Pickle <value> (MessagePack in between) in the <form>; see codec->document_close. */
 enum codec_status pickle_write(struct slice value, unsigned form, struct arena *arena,

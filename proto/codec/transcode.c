@@ -119,14 +119,6 @@ transcode_empties(const struct codec *codec, struct tree_node *root, struct aren
 
 /* --- values ------------------------------------------------------------------------------ */
 
-/* Is it text (UTF-8)? */
-static bool
-is_text(struct arena *arena, struct slice text)
-{
-    struct slice raw;
-    return codec_json.string_encode(arena, text, &raw) && codec_json.is_value(raw, 0);
-}
-
 /* A number that <to> holds exactly. */
 static enum codec_status
 number_put(struct transcoder *at, struct slice raw, struct slice *ret_fresh)
@@ -151,7 +143,7 @@ string_put(struct transcoder *at, bool is_bytes, struct slice raw, struct slice 
     if (!at->from->string_text(raw, at->arena, &text)) {
         return CODEC_NO_MEMORY;
     }
-    bool readable = is_text(at->arena, text);
+    bool readable = json_is_text(text);
     if (at->to->is_text_or_bytes) {
         if (is_bytes && readable) {
             return CODEC_RANGE; /* it would come back as text */

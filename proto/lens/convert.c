@@ -11,7 +11,8 @@ enum { CONVERT_FORM = 1, CONVERT_WHOLE = 2, CONVERT_EMPTY = 4 };
 struct remembered {
     bool has_form;
     unsigned form;
-    struct slice shown; /* size 0: no WHOLE */
+    bool has_whole;
+    struct slice shown;
     struct slice original;
     struct slice empties; /* (size, pointer)*, as transcode() takes them */
 };
@@ -27,6 +28,7 @@ remembered_read(struct slice in)
         remembered.form = (unsigned)cursor_number(&cursor);
     }
     if (flags & CONVERT_WHOLE) {
+        remembered.has_whole = true;
         remembered.shown = cursor_text(&cursor);
         remembered.original = cursor_text(&cursor);
     }
@@ -151,12 +153,15 @@ is_shown(struct run *run, const struct plan_format *from, const struct document 
     struct document other;
     struct lens_failure failure = *run->failure;
     *ret_same = slice_equal(body, shown);
-    if (*ret_same || shown.size == 0) {
+    if (*ret_same) {
         return true;
     }
     if (!reopen(run, from, shown, &other)) {
+        if (run->no_memory) {
+            return false;
+        }
         *run->failure = failure;
-        return !run->no_memory;
+        return true;
     }
     return tree_equal(run->codec, document->state, other.state, run->arena, ret_same) ||
            run_no_memory(run);
@@ -192,10 +197,10 @@ remember(struct run *run, const struct plan_format *from, const struct document 
     bool returns = state_put(run, from, after->state, remembered.empties, &value) &&
                    layers_put(run, from, form_of(from, &remembered), value, &back) &&
                    slice_equal(back, original);
-    *run->failure = failure;
     if (run->no_memory) {
         return false;
     }
+    *run->failure = failure;
     flags |=
         (returns ? 0u : CONVERT_WHOLE) | (remembered.empties.size > 0 ? CONVERT_EMPTY : 0u);
     if (flags == 0) {
@@ -229,7 +234,10 @@ convert(struct run *run, const struct plan_format *from, const struct plan_forma
     struct slice body;
     bool same = false;
     bool done = false;
-    if (!document_text(run, document, &original) ||
+    if (!document_text(run, document, &original)) {
+        return false;
+    }
+    if (remembered.has_whole &&
         !is_shown(run, from, document, original, remembered.shown, &same)) {
         return false;
     }

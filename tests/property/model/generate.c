@@ -1216,7 +1216,7 @@ generate_schema(struct prng *prng, struct arena *arena)
     }
     value_set(arena, generated.schema, "schema", value_string(arena, "s"));
     value_set(arena, generated.schema, "keys", name_list(&generator, &key, 1));
-    value_set(arena, generated.schema, "codec", value_string(arena, spelling_codec()));
+    value_set(arena, generated.schema, "codec", value_string(arena, spelling_codec_of(1)));
     choose_identity(&generator, root, generated.schema);
     struct value *versions = value_new(arena, VALUE_ARRAY);
     generated.version_count = 2 + (unsigned)prng_below(prng, GENERATE_VERSIONS_MAX - 1);
@@ -1229,6 +1229,9 @@ generate_schema(struct prng *prng, struct arena *arena)
         struct value *numbered = value_new(arena, VALUE_NUMBER);
         numbered->text = number;
         value_set(arena, version, "version", numbered);
+        if (spelling_is_mixed()) {
+            value_set(arena, version, "codec", value_string(arena, spelling_codec_of(v)));
+        }
         if (v > 1) {
             root = shape_copy(&generator, root);
             value_set(arena, version, "steps",

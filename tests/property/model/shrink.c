@@ -165,7 +165,8 @@ shrink_bodies(struct shrinker *shrinker, struct history *history)
                 break;
             }
             struct history less = history_copy(shrinker->arena, history);
-            less.events[i].body = spelling_text(shrinker->arena, smaller, VALUE_RAW, NULL);
+            less.events[i].body = spelling_text(shrinker->arena, history->events[i].version,
+                                                smaller, VALUE_RAW, NULL);
             if (still_fails(shrinker, &less)) {
                 *history = less;
                 body = smaller;
@@ -188,7 +189,8 @@ respell_bodies(struct shrinker *shrinker, struct history *history)
         if (history->events[i].kind == EVENT_WRITE &&
             spelling_parse(shrinker->arena, history->events[i].body, 400, &body, NULL) ==
                 VALUE_PARSE_OK) {
-            less.events[i].body = spelling_text(shrinker->arena, body, VALUE_COMPACT, NULL);
+            less.events[i].body = spelling_text(shrinker->arena, history->events[i].version,
+                                                body, VALUE_COMPACT, NULL);
             if (less.events[i].body.size < history->events[i].body.size &&
                 still_fails(shrinker, &less)) {
                 *history = less;

@@ -702,36 +702,71 @@ static const struct spelling_format formats[] = {
     {"php", false, php_take_document, php_put_document},
 };
 
-static const struct spelling_format *format = &formats[0];
+static const struct spelling_format *used[2] = {&formats[0], &formats[0]};
+static const char *used_name = "json";
+
+static const struct spelling_format *
+format_named(const char *name, size_t size)
+{
+    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+        if (strlen(formats[i].name) == size && memcmp(formats[i].name, name, size) == 0) {
+            return &formats[i];
+        }
+    }
+    return NULL;
+}
 
 bool
 spelling_use(const char *codec)
 {
-    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-        if (strcmp(formats[i].name, codec) == 0) {
-            format = &formats[i];
-            return true;
-        }
+    const char *comma = strchr(codec, ',');
+    const char *second = comma == NULL ? codec : comma + 1;
+    const struct spelling_format *odd =
+        format_named(codec, comma == NULL ? strlen(codec) : (size_t)(comma - codec));
+    const struct spelling_format *even = format_named(second, strlen(second));
+    if (odd == NULL || even == NULL) {
+        return false;
     }
-    return false;
+    used[0] = odd;
+    used[1] = even;
+    used_name = codec;
+    return true;
 }
 
 const char *
 spelling_codec(void)
 {
-    return format->name;
+    return used_name;
+}
+
+const char *
+spelling_codec_of(unsigned version)
+{
+    return used[(version + 1) % 2]->name;
+}
+
+bool
+spelling_is_json(void)
+{
+    return used[0] == &formats[0] && used[1] == &formats[0];
+}
+
+bool
+spelling_is_mixed(void)
+{
+    return used[0] != used[1];
 }
 
 bool
 spelling_is_modelled(void)
 {
-    return format->is_modelled;
+    return used[0]->is_modelled && !spelling_is_mixed();
 }
 
 bool
 spelling_holds(const struct value *value)
 {
-    if (format->take != msgpack_take) {
+    if (used[0]->take != msgpack_take && used[1]->take != msgpack_take) {
         return true;
     }
     if (value->kind == VALUE_NUMBER) {
@@ -753,7 +788,7 @@ bool
 spelling_is_exact(const struct value *schema)
 {
     static const char *const inexact[] = {"scale", "unix-seconds", "unix-milliseconds"};
-    if (format->take != msgpack_take) {
+    if (used[0]->take != msgpack_take && used[1]->take != msgpack_take) {
         return true;
     }
     for (size_t i = 0; i < sizeof(inexact) / sizeof(*inexact); i++) {
@@ -770,9 +805,9 @@ spelling_is_exact(const struct value *schema)
     return spelling_holds(schema);
 }
 
-enum value_parse
-spelling_parse(struct arena *arena, struct slice text, size_t depth_max,
-               struct value **ret_value, size_t *ret_depth)
+static enum value_parse
+parse_as(const struct spelling_format *format, struct arena *arena, struct slice text,
+         size_t depth_max, struct value **ret_value, size_t *ret_depth)
 {
     if (format->take == NULL) {
         return value_parse(arena, text, depth_max, ret_value, ret_depth);
@@ -790,14 +825,29 @@ spelling_parse(struct arena *arena, struct slice text, size_t depth_max,
     return VALUE_PARSE_OK;
 }
 
+enum value_parse
+spelling_parse(struct arena *arena, struct slice text, size_t depth_max,
+               struct value **ret_value, size_t *ret_depth)
+{
+    bool json_last = used[1]->take == NULL;
+    enum value_parse first =
+        parse_as(used[json_last], arena, text, depth_max, ret_value, ret_depth);
+    if (first == VALUE_PARSE_OK || !spelling_is_mixed()) {
+        return first;
+    }
+    enum value_parse second =
+        parse_as(used[!json_last], arena, text, depth_max, ret_value, ret_depth);
+    return second == VALUE_PARSE_OK || first == VALUE_PARSE_BAD ? second : first;
+}
+
 struct slice
-spelling_text(struct arena *arena, const struct value *value, enum value_style style,
-              struct prng *prng)
+spelling_text(struct arena *arena, unsigned version, const struct value *value,
+              enum value_style style, struct prng *prng)
 {
     struct buffer buffer;
     struct slice copy;
     buffer_init(&buffer, 0);
-    format->put(&buffer, value, style, prng);
+    used[(version + 1) % 2]->put(&buffer, value, style, prng);
     CHECK(arena_copy(arena, buffer_slice(&buffer), &copy));
     buffer_fini(&buffer);
     return copy;

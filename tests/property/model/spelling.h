@@ -10,10 +10,16 @@
 
 #include "tests/property/model/value.h"
 
-/* Use <codec> ("json" until then) from now on; false if there is none of that name. */
+/*
+ * Use <codec> ("json" until then) from now on, or "a,b": the first for odd versions, the other
+ * for even ones. False if there is none of that name.
+ */
 bool spelling_use(const char *codec);
 
-const char *spelling_codec(void); /* its name */
+const char *spelling_codec(void); /* as given to spelling_use() */
+const char *spelling_codec_of(unsigned version);
+bool spelling_is_json(void); /* and nothing else */
+bool spelling_is_mixed(void);
 
 /*
  * Does the model speak for the codec? Not where arrays and objects look alike: there the laws
@@ -27,10 +33,11 @@ bool spelling_holds(const struct value *value);
 /* Does everything that <schema> does to numbers stay exact in the codec? */
 bool spelling_is_exact(const struct value *schema);
 
-/* As value_parse() and value_print(). */
+/* As value_parse() and value_print(); a text of mixed versions is read as what it looks like.
+ */
 enum value_parse spelling_parse(struct arena *arena, struct slice text, size_t depth_max,
                                 struct value **ret_value, size_t *ret_depth);
-struct slice spelling_text(struct arena *arena, const struct value *value,
+struct slice spelling_text(struct arena *arena, unsigned version, const struct value *value,
                            enum value_style style, struct prng *prng);
 
 #endif
