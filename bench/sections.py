@@ -273,16 +273,17 @@ def growth(context):
         server.stop()
         quiet, busy, infos, errors = [], [], [], 0
         for turn in range(scale["growth_rounds"]):
-            # Room for 60 % of the keys: the rest is evicted, or has expired by then.
-            server = Server(peer, cores=context.server_core, options=[
-                "--maxmemory", str(int(keys * 0.6 * 200)), "--maxmemory-policy", "allkeys-lru"])
+            # After a third of the time there is no more room, soon after first keys expire.
+            exact = ["--exact-times", "yes"] if peer.kind == "segue" else []
+            server = Server(peer, cores=context.server_core, options=exact + [
+                "--maxmemory", str(keys * 50 + (16 << 20)), "--maxmemory-policy", "allkeys-lru"])
             context.load(server, base + " --only-fill --ttl 36000")
             server.ask("CONFIG", "RESETSTAT")
             quiet.append(context.load(server, f"{probe} --seconds {min(10, seconds):.0f}")
                          ["latency"]["all"]["p99.9_us"])
             grow = Load(server, f"--workload set --keys {keys} --first-key 1000000 --value-size 100 "
                                 f"--rate {scale['growth_rate']} --connections 10 --pipeline 64 "
-                                f"--ttl {max(2, seconds * 0.6):.0f} --seconds {seconds:.0f}",
+                                f"--ttl {max(2, seconds * 0.4):.0f} --seconds {seconds:.0f}",
                         context.load_cores)
             result = context.load(server, f"{probe} --seconds {seconds:.0f}")
             busy.append(result["latency"]["all"]["p99.9_us"])
@@ -293,7 +294,9 @@ def growth(context):
                        if peer.kind == "segue"]
             context.report.progress(", ".join(
                 [f"{peer.name}: round {turn + 1}/{scale['growth_rounds']}, p99.9 quiet "
-                 f"{quiet[-1]:.0f} us, busy {busy[-1]:.0f} us", *counted]))
+                 f"{quiet[-1]:.0f} us, busy {busy[-1]:.0f} us, expired "
+                 f"{infos[-1].get('expired_keys')}, evicted {infos[-1].get('evicted_keys')}",
+                 *counted]))
         out[peer.name] = {"rate": rate, "quiet": median(quiet), "busy": median(busy),
                           "refused": errors}
         for name, field in LONGEST.items():
@@ -315,7 +318,8 @@ def contention(context):
                        ("many keys", f"--keys {scale['keys']}")):
         fill(context, servers, f"--workload get {more}")
         cases = {keys: f"--workload mixed --pipeline 16 {more} --seconds {scale['seconds']}"}
-        out.update(alternate(context, servers, cases, scale["rounds"]))
+        # More rounds than elsewhere: a ratio near one is to be told from the machine's noise.
+        out.update(alternate(context, servers, cases, 2 * scale["rounds"] + 1))
     show_cases(context, out)
     return out
 

@@ -4,6 +4,8 @@
 #include <sys/rseq.h>
 #include <time.h>
 
+enum { CALIBRATION_US = 10 * 1000 };
+
 static const volatile uint64_t never_cleared = 1;
 
 _Thread_local struct ticks_thread ticks_thread = {.mark = &never_cleared};
@@ -77,9 +79,25 @@ name_sequence(void)
     *word = (uint64_t)(uintptr_t)&no_instructions;
 }
 
-bool
-ticks_watch(void)
+static const volatile uint64_t always_cleared;
+
+static double
+ticks_per_ns(void)
 {
+    int64_t elapsed_us;
+    while ((elapsed_us = now_us() - first_us) < CALIBRATION_US) {
+    }
+    return (double)(ticks_now() - first_ticks) / ((double)elapsed_us * 1e3);
+}
+
+bool
+ticks_watch(bool is_exact)
+{
+    if (is_exact) {
+        ticks_thread.per_ns = ticks_per_ns();
+        ticks_thread.mark = &always_cleared;
+        return true;
+    }
     if (__rseq_size == 0) { /* not registered by the C library: an old kernel, or valgrind */
         return false;
     }
@@ -93,9 +111,23 @@ ticks_watch(void)
     return true;
 }
 
+static uint64_t
+resume_exactly(void)
+{
+    struct timespec cpu;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    uint64_t now = ticks_now();
+    double own_ns = (double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec;
+    ticks_thread.lost = now - (uint64_t)(own_ns * ticks_thread.per_ns);
+    return now;
+}
+
 uint64_t
 ticks_resume(void)
 {
+    if (ticks_thread.per_ns > 0) {
+        return resume_exactly();
+    }
     name_sequence();
     /* Read after naming it: if the thread is taken off in between, that is left out as well. */
     uint64_t now = ticks_now();

@@ -8,8 +8,9 @@
  * takes the thread off and finds it outside of the sequence that the word names (linux/rseq.h).
  * We name a sequence of no instructions, which everything is outside of. Where two readings
  * find the word cleared, the time between them is left out: also the little of it that we ran.
- * Parked at a lock or in a system call counts as taken off, what a hypervisor takes is not
- * seen.
+ * Parked at a lock or in a system call counts as taken off, what a hypervisor or interrupts
+ * take is not seen. A thread that is watched exactly asks the kernel for its processor time at
+ * every reading: all of that is seen then, at the price of a system call.
  *
  * Thread:   any; the own time of two threads does not compare.
  */
@@ -39,6 +40,7 @@ struct ticks_thread {
     const volatile uint64_t *mark; /* [borrowed] 0: the thread was taken off since <seen> */
     uint64_t seen;                 /* the last reading */
     uint64_t lost;                 /* what was left out so far */
+    double per_ns;                 /* ticks; 0: not watched exactly */
 };
 
 extern _Thread_local struct ticks_thread ticks_thread;
@@ -65,8 +67,8 @@ ticks_own(void)
 void ticks_init(void);
 
 /* Once, at the start of a thread: see when it is taken off. False where the kernel or the C
- * library does not help: ticks_own() is then all time. */
-bool ticks_watch(void);
+ * library does not help: ticks_own() is then all time. <is_exact>: true, after milliseconds. */
+bool ticks_watch(bool is_exact);
 
 /* Find out how fast the counter runs, the better the later; by one thread, now and then. */
 void ticks_calibrate(void);

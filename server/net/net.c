@@ -468,7 +468,7 @@ net_run(struct net *net)
     net->timer.data = net;
     uint64_t period_ms = 1000 / (uint64_t)config_number(net->server->config, CONFIG_HZ);
     (void)uv_timer_start(&net->timer, on_timer, period_ms, period_ms);
-    (void)ticks_watch();
+    (void)ticks_watch(config_number(net->server->config, CONFIG_EXACT_TIMES) != 0);
     (void)uv_run(&net->loop.uv, UV_RUN_DEFAULT);
 
     for (unsigned i = 0; i < net->server->worker_count; i++) {

@@ -128,7 +128,7 @@ worker_main(void *argument)
     char role[16];
     (void)snprintf(role, sizeof(role), "worker %u", worker->index % 1000);
     log_set_role(role);
-    (void)ticks_watch();
+    (void)ticks_watch(config_number(worker->server->config, CONFIG_EXACT_TIMES) != 0);
     memory_thread_begin();
     (void)uv_run(&worker->loop.uv, UV_RUN_DEFAULT);
     /* Stopped: let the close callbacks run before the loop goes. */
