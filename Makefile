@@ -22,9 +22,9 @@ SANITIZE       := $(SANITIZE_$(MODE))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes \
             -Wstrict-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wundef -Wformat=2
-LIBRARIES := libuv libxxhash msgpack
+LIBRARIES := libuv libxxhash msgpack libzstd
 CPPFLAGS += -I. -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null)
-LDLIBS   += $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null) -lpthread -lm
+LDLIBS   += $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null) -l:liblz4.a -lpthread -lm
 COMPILE   = $(CC) -std=c11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -MMD -MP
 
 sources   = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))

@@ -4,13 +4,18 @@
 
 #include <stdlib.h>
 
-/* A document is a head, which names the user, and one of so many bodies. */
-enum { VARIANTS = 256, USER_DIGITS = 11 };
+/* A document is a head, which names the user, and one of some bodies. */
+enum { USER_DIGITS = 11 };
 
 static const struct slice head = SLICE("{\"userId\":\"");
 
+struct pair {
+    struct buffer versions[2];
+};
+
 struct documents {
-    struct buffer bodies[2][VARIANTS];
+    size_t variants;
+    struct pair pairs[];
 };
 
 struct slice
@@ -86,12 +91,15 @@ make_bodies(struct random *random, size_t size, struct buffer *v1, struct buffer
 }
 
 struct documents *
-documents_new(struct random *random, size_t size)
+documents_new(struct random *random, size_t size, size_t variants)
 {
-    struct documents *documents = calloc(1, sizeof(*documents));
+    struct documents *documents =
+        calloc(1, sizeof(*documents) + variants * sizeof(documents->pairs[0]));
     CHECK(documents != NULL);
-    for (size_t i = 0; i < VARIANTS; i++) {
-        make_bodies(random, size, &documents->bodies[0][i], &documents->bodies[1][i]);
+    documents->variants = variants;
+    for (size_t i = 0; i < variants; i++) {
+        struct buffer *versions = documents->pairs[i].versions;
+        make_bodies(random, size, &versions[0], &versions[1]);
     }
     return documents;
 }
@@ -99,11 +107,17 @@ documents_new(struct random *random, size_t size)
 void
 documents_free(struct documents *documents)
 {
-    for (size_t i = 0; documents != NULL && i < VARIANTS; i++) {
-        buffer_fini(&documents->bodies[0][i]);
-        buffer_fini(&documents->bodies[1][i]);
+    for (size_t i = 0; documents != NULL && i < documents->variants; i++) {
+        buffer_fini(&documents->pairs[i].versions[0]);
+        buffer_fini(&documents->pairs[i].versions[1]);
     }
     free(documents);
+}
+
+static const struct buffer *
+body_of(const struct documents *documents, unsigned version, uint64_t variant)
+{
+    return &documents->pairs[variant % documents->variants].versions[version - 1];
 }
 
 void
@@ -116,11 +130,11 @@ documents_write(const struct documents *documents, unsigned version, uint64_t us
     }
     buffer_append_slice(out, head);
     buffer_append(out, digits, sizeof(digits));
-    buffer_append_slice(out, buffer_slice(&documents->bodies[version - 1][variant % VARIANTS]));
+    buffer_append_slice(out, buffer_slice(body_of(documents, version, variant)));
 }
 
 size_t
 documents_size(const struct documents *documents, unsigned version, uint64_t variant)
 {
-    return head.size + USER_DIGITS + documents->bodies[version - 1][variant % VARIANTS].size;
+    return head.size + USER_DIGITS + body_of(documents, version, variant)->size;
 }

@@ -15,8 +15,8 @@ struct documents;
 /* The schema that relates version 1 and version 2, for keys "sess:*"; its name is "bench". */
 struct slice document_schema(void);
 
-/* Documents of about <size> bytes (not below 300). Aborts without memory. */
-struct documents *documents_new(struct random *random, size_t size);
+/* <variants> documents of about <size> bytes (not below 300). Aborts without memory. */
+struct documents *documents_new(struct random *random, size_t size, size_t variants);
 void documents_free(struct documents *documents);
 
 /*

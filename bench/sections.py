@@ -348,6 +348,65 @@ def sessions(context):
     return out
 
 
+def group_of(server):
+    """What INFO says of the first group of keys that are compressed."""
+    words = server.info().get("compression0", "").split(",")
+    return dict(word.rsplit("=", 1) for word in words if "=" in word)
+
+
+def wait_packed(server, records):
+    """Until a dictionary was trained, and that many values are packed with it."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        group = group_of(server)
+        if int(group.get("records", 0)) >= records and group.get("dictionaries") == "1":
+            return group
+        time.sleep(0.2)
+    raise Failed(f"{records} values were not packed within a minute: {group}")
+
+
+def compression(context):
+    """Sessions packed with a trained dictionary: resident bytes per key, CPU per GET"""
+    scale, out = context.scale, {"bytes": {}, "in_all": {}, "groups": {}}
+    keys, first, second = scale["keys"], 4000, scale["keys"] // 5
+    segue, redis = context.peers[0], [p for p in context.peers if p.name == "redis"]
+    servers = {name: Server(segue, cores=context.server_core,
+                            options=["--compression", f"sess:* {name}"])
+               for name in ("lz4", "zstd")}
+    servers["plain"] = Server(segue, cores=context.server_core)
+    for peer in redis:
+        servers["redis"] = Server(peer, cores=context.server_core)
+    # The first sessions lie there plain until a dictionary is trained from them; the second fill
+    # the room that this left. Behind them the process grows by what a session takes.
+    write = "--workload documents --only-fill --ttl 36000"
+    for name, server in servers.items():
+        empty = settled(server)
+        context.load(server, f"{write} --keys {first}")
+        if name in ("lz4", "zstd"):
+            wait_packed(server, first * 9 // 10)
+        context.load(server, f"{write} --keys {second - first} --first-key {first}")
+        before = settled(server)
+        context.load(server, f"{write} --keys {keys - second} --first-key {second}")
+        out["bytes"][name] = (settled(server) - before) / (keys - second)
+        out["in_all"][name] = (settled(server) - empty) / keys
+        if name in ("lz4", "zstd"):
+            out["groups"][name] = group_of(server)
+            context.report.line(f"{name}: {out['groups'][name]}")
+    for name, size in out["bytes"].items():
+        context.report.line(f"{name:<11} {size:7.1f} resident bytes per key; with all that a "
+                            f"process has once {out['in_all'][name]:7.1f}")
+    if redis:
+        servers.pop("redis").stop()
+    cases = {f"GET of sessions, pipeline {pipeline}":
+             f"--workload documents --keys {keys} --connections 50 --pipeline {pipeline} "
+             f"--seconds {scale['seconds']}" for pipeline in (1, 16)}
+    cases["sessions, 30 % written"] = (f"--workload session --keys {keys} --connections 50 "
+                                       f"--seconds {scale['seconds']}")
+    out["cases"] = alternate(context, servers, cases, scale["rounds"])
+    show_cases(context, out["cases"])
+    return out
+
+
 def instructions(context):
     """User instructions per request of the whole process (callgrind)"""
     count, out = context.scale["instruction_requests"], {}
@@ -377,4 +436,4 @@ def instructions(context):
 
 
 SECTIONS = {f.__name__: f for f in (requests, cores, scaling, memory, turnover, idle, growth, contention,
-                                    sessions, instructions)}
+                                    sessions, compression, instructions)}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 enum { KEY_SIZE = 16, TEXT_SPARE = 4096, FIELDS = 6 };
+enum { KEYS_PER_VARIANT = 8, VARIANTS_MIN = 256, VARIANTS_MAX = 16384 };
 
 const char *const op_names[OP_COUNT] = {"setup", "get", "set", "touch", "hgetall", "hset"};
 
@@ -102,6 +103,15 @@ make_text(struct random *random, size_t size)
     return text;
 }
 
+/* Enough that a dictionary of a server that compresses cannot know them by heart. */
+static size_t
+variants_for(uint64_t keys)
+{
+    uint64_t count = keys / KEYS_PER_VARIANT;
+    count = count < VARIANTS_MIN ? VARIANTS_MIN : count;
+    return count > VARIANTS_MAX ? VARIANTS_MAX : (size_t)count;
+}
+
 void
 generator_init(struct generator *generator, const struct options *options, bool is_filling,
                unsigned index, unsigned count)
@@ -123,7 +133,8 @@ generator_init(struct generator *generator, const struct options *options, bool 
     /* What values look like depends on the seed only; which ones are sent, on the thread. */
     random_init(&generator->random, (uint64_t)options->seed);
     if (options->workload->has_documents) {
-        generator->documents = documents_new(&generator->random, (size_t)options->value_size);
+        generator->documents =
+            documents_new(&generator->random, (size_t)options->value_size, variants_for(keys));
     } else {
         generator->text =
             make_text(&generator->random, (size_t)options->value_size + TEXT_SPARE);

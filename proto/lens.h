@@ -31,6 +31,14 @@ enum lens_outcome {
     LENS_OUTCOME_RAW,   /* reads get the stored bytes */
 };
 
+/* How a store may keep bodies small; means nothing to a translation. */
+enum lens_compression {
+    LENS_COMPRESSION_UNSAID, /* as for keys without schema */
+    LENS_COMPRESSION_NONE,
+    LENS_COMPRESSION_LZ4,
+    LENS_COMPRESSION_ZSTD,
+};
+
 /* Why a view cannot be made, or a schema is refused: X(enum, name as in replies and counters).
  */
 #define LENS_REASONS(X)                                                                        \
@@ -152,6 +160,7 @@ unsigned lens_schema_version_count(const struct lens_schema *schema); /* version
 unsigned lens_schema_default_version(const struct lens_schema *schema);
 enum lens_outcome lens_schema_outcome(const struct lens_schema *schema);
 bool lens_schema_strict(const struct lens_schema *schema);
+enum lens_compression lens_schema_compression(const struct lens_schema *schema);
 int64_t lens_schema_complement_retention_s(const struct lens_schema *schema);
 size_t lens_schema_identity_count(const struct lens_schema *schema);
 

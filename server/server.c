@@ -3,6 +3,7 @@
 #include "proto/base/check.h"
 #include "server/cmd/backfill_host.h"
 #include "server/cmd/collector.h"
+#include "server/cmd/compression.h"
 #include "server/cmd/directory.h"
 #include "server/cmd/eviction.h"
 #include "server/cmd/slowlog.h"
@@ -126,6 +127,8 @@ open_parts(struct server *server, struct buffer *ret_error)
     CHECK(server->keyspace != NULL && server->quarantine != NULL && server->sweep != NULL &&
           server->memos != NULL && server->slowlog != NULL && server->counters != NULL &&
           server->command_uses != NULL && server->directories != NULL);
+    server->compression = compression_new(server);
+    CHECK(server->compression != NULL);
     CHECK(eviction_open(server));
     CHECK(backfill_host_open(server));
     server->collector = collector_new(server);
@@ -150,6 +153,7 @@ close_parts(struct server *server)
     for (unsigned i = 0; server->memos != NULL && i < server->worker_count; i++) {
         memo_free(server->memos[i]);
     }
+    compression_free(server->compression);
     eviction_close(server);
     free(server->memos);
     free(server->directories);

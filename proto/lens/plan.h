@@ -165,6 +165,7 @@ struct lens_schema {
     unsigned default_version;
     enum lens_outcome outcome;
     bool strict;
+    enum lens_compression compression;
     int64_t complement_retention_s; /* of what only withdrawn versions have */
     struct plan_format format;      /* of versions that state none */
     struct plan_limits limits;

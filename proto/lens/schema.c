@@ -155,6 +155,28 @@ read_outcome(struct reader *reader, struct tree_node *node, enum lens_outcome *r
 }
 
 static bool
+read_compression(struct reader *reader, struct tree_node *node,
+                 enum lens_compression *ret_compression)
+{
+    static const char *const names[] = {
+        [LENS_COMPRESSION_NONE] = "none",
+        [LENS_COMPRESSION_LZ4] = "lz4",
+        [LENS_COMPRESSION_ZSTD] = "zstd",
+    };
+    struct slice text;
+    if (!reader_string(reader, node, &text)) {
+        return false;
+    }
+    for (unsigned i = LENS_COMPRESSION_NONE; i < sizeof(names) / sizeof(*names); i++) {
+        if (slice_equal(text, slice_from_string(names[i]))) {
+            *ret_compression = (enum lens_compression)i;
+            return true;
+        }
+    }
+    return reader_refuse(reader, node, "must be \"none\", \"lz4\" or \"zstd\"");
+}
+
+static bool
 read_limits(struct reader *reader, struct tree_node *node, struct plan_limits *limits)
 {
     static const char *const members[] = {"depth",
@@ -454,22 +476,12 @@ read_db(struct reader *reader, struct tree_node *node, struct lens_schema *schem
 static bool
 read_document(struct reader *reader, struct tree_node *root, struct lens_schema *schema)
 {
-    static const char *const members[] = {"schema",
-                                          "keys",
-                                          "except",
-                                          "db",
-                                          "codec",
-                                          "inside",
-                                          "fields",
-                                          "strict",
-                                          "on_write",
-                                          "identity",
-                                          "default_version",
-                                          "on_untranslatable",
-                                          "limits",
-                                          "versions",
-                                          "complement_retention",
-                                          NULL};
+    static const char *const members[] = {
+        "schema",   "keys",        "except",          "db",
+        "codec",    "inside",      "fields",          "strict",
+        "on_write", "identity",    "default_version", "on_untranslatable",
+        "limits",   "compression", "versions",        "complement_retention",
+        NULL};
     struct tree_node *versions;
     struct tree_node *member;
     bool is_object = reader_object(reader, root, "a schema document", members);
@@ -492,6 +504,10 @@ read_document(struct reader *reader, struct tree_node *root, struct lens_schema 
     if ((member = reader_member(root, "complement_retention")) != NULL &&
         !reader_kept(reader, reader_integer(reader, member, 0, PLAN_RETENTION_MAX_S,
                                             &schema->complement_retention_s))) {
+        return false;
+    }
+    if ((member = reader_member(root, "compression")) != NULL &&
+        !reader_kept(reader, read_compression(reader, member, &schema->compression))) {
         return false;
     }
     if ((member = reader_member(root, "limits")) != NULL &&
@@ -741,6 +757,12 @@ int64_t
 lens_schema_complement_retention_s(const struct lens_schema *schema)
 {
     return schema->complement_retention_s;
+}
+
+enum lens_compression
+lens_schema_compression(const struct lens_schema *schema)
+{
+    return schema->compression;
 }
 
 size_t

@@ -17,7 +17,10 @@ cmd_dump(struct request *request)
     struct buffer payload;
     buffer_init(&payload, 0);
     if (entry_type(entry) == ENTRY_STRING) {
-        struct record record = value_whole(request, &request->keys[0], entry);
+        struct record record;
+        if (!value_whole(request, &request->keys[0], entry, &record)) {
+            return;
+        }
         payload_write_string(&payload, &record);
     } else {
         payload_write_hash(&payload, entry_hash(entry));

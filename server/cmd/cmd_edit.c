@@ -8,10 +8,10 @@
 void
 cmd_strlen(struct request *request)
 {
-    struct slice view = SLICE("");
-    enum value_find found = value_read(request, &request->keys[0], &view);
+    struct value_view view;
+    enum value_find found = value_look(request, &request->keys[0], &view);
     if (found != VALUE_FAILED) {
-        reply_integer(request->reply, found == VALUE_FOUND ? (int64_t)view.size : 0);
+        reply_integer(request->reply, found == VALUE_FOUND ? (int64_t)value_size(&view) : 0);
     }
 }
 

@@ -2,6 +2,7 @@
  * INFO: one function per section, in the order they are shown. Names of sections and fields are
  * Redis'; clients and exporters read them.
  */
+#include "server/cmd/compression.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/memory_report.h"
 #include "server/cmd/slowlog.h"
@@ -397,6 +398,44 @@ append_segue(struct request *request, struct buffer *out)
     append_number(out, "segue_protocol_errors", counter_of(request, COUNTER_PROTOCOL_ERRORS));
 }
 
+/* Of one group of keys, as Redis shows a database. */
+static void
+append_group(struct request *request, struct buffer *out, size_t index, const char *kind,
+             const struct packing_group *group)
+{
+    struct repack_stats stats;
+    repack_stats(compression_repack(request->server->compression), group, &stats);
+    buffer_printf(out, "compression%zu:%s=", index, kind);
+    buffer_append_slice(out, group->name);
+    buffer_printf(out,
+                  ",algorithm=%s,dictionary=%u,dictionary_bytes=%llu,dictionaries=%u,"
+                  "records=%llu,raw_bytes=%llu,stored_bytes=%llu,ratio=%.3f\r\n",
+                  pack_algorithm_name(group->algorithm), stats.dictionary,
+                  (unsigned long long)stats.dictionary_size, stats.dictionaries,
+                  (unsigned long long)stats.entries, (unsigned long long)stats.raw_size,
+                  (unsigned long long)stats.packed_size,
+                  stats.raw_size == 0 ? 1.0
+                                      : (double)stats.packed_size / (double)stats.raw_size);
+}
+
+static void
+append_compression(struct request *request, struct buffer *out)
+{
+    const struct packing_rules *rules = compression_rules(request->server->compression);
+    append_number(out, "compression_dictionaries_bytes",
+                  dictionaries_memory(keyspace_dictionaries(request->server->keyspace)));
+    size_t index = 0;
+    for (size_t i = 0; i < registry_schema_count(request->registry); i++) {
+        struct packing_group group;
+        if (packing_of_schema(registry_schema_at(request->registry, i), &group)) {
+            append_group(request, out, index++, "schema", &group);
+        }
+    }
+    for (size_t i = 0; i < packing_rules_count(rules); i++) {
+        append_group(request, out, index++, "keys", packing_rules_at(rules, i));
+    }
+}
+
 static void
 append_keyspace(struct request *request, struct buffer *out)
 {
@@ -432,6 +471,7 @@ static const struct {
     {"commandstats", "Commandstats", append_command_stats, false},
     {"cluster", "Cluster", append_cluster, true},
     {"segue", "Segue", append_segue, true},
+    {"compression", "Compression", append_compression, true},
     {"keyspace", "Keyspace", append_keyspace, true},
 };
 enum { SECTION_COUNT = sizeof(sections) / sizeof(*sections) };

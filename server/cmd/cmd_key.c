@@ -147,15 +147,18 @@ cmd_move(struct request *request)
 
 enum { EMBEDDED_SIZE_MAX = 44 }; /* Redis' limit for "embstr" */
 
+/* NULL: see value_stored(). */
 static const char *
-encoding_name(const struct entry *entry)
+encoding_name(struct request *request, const struct entry *entry)
 {
     if (entry_type(entry) == ENTRY_HASH) {
         return hash_is_packed(entry_hash(entry)) ? "listpack" : "hashtable";
     }
     struct value value;
     int64_t number;
-    entry_value(entry, &value);
+    if (!value_stored(request, &request->keys[0], entry, &value)) {
+        return NULL;
+    }
     if (slice_to_int64(value.body, &number)) {
         return "int";
     }
@@ -166,10 +169,11 @@ void
 cmd_object_encoding(struct request *request)
 {
     const struct entry *entry = peek(request, &request->keys[0]);
+    const char *name = entry == NULL ? NULL : encoding_name(request, entry);
     if (entry == NULL) {
         reply_null(request->reply);
-    } else {
-        reply_string(request->reply, encoding_name(entry));
+    } else if (name != NULL) {
+        reply_string(request->reply, name);
     }
 }
 

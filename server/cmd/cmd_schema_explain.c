@@ -1,3 +1,4 @@
+#include "server/cmd/compression.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/value_state.h"
 #include "server/schema/bindings.h"
@@ -120,6 +121,7 @@ copy_record(struct request *request, const struct key *key,
 {
     struct keyspace *keyspace = request->server->keyspace;
     enum found found = FOUND_NOTHING;
+    bool is_packed = false;
     keyspace_lock(keyspace, key, 1);
     const struct entry *entry = keyspace_peek_locked(keyspace, key, request->now_ms);
     if (entry != NULL && entry_type(entry) != ENTRY_STRING) {
@@ -128,6 +130,7 @@ copy_record(struct request *request, const struct key *key,
         struct value value;
         entry_value(entry, &value);
         *ret_record = value_record(schema, &value);
+        is_packed = value.is_packed;
         found =
             arena_copy(request->arena, ret_record->body, &ret_record->body) &&
                     arena_copy(request->arena, ret_record->complement, &ret_record->complement)
@@ -135,6 +138,14 @@ copy_record(struct request *request, const struct key *key,
                 : FOUND_NO_MEMORY;
     }
     keyspace_unlock(keyspace, key, 1);
+    if (found == FOUND && is_packed) {
+        struct pack_context *context = compression_context(request);
+        if (context == NULL ||
+            !packed_open_in(request->arena, context, keyspace_dictionaries(keyspace),
+                            ret_record->body, &ret_record->body)) {
+            found = FOUND_NO_MEMORY;
+        }
+    }
     return found;
 }
 

@@ -5,10 +5,10 @@
 
 static void
 reply_view_or_null(struct request *request, const struct key *key, bool found,
-                   struct slice view)
+                   const struct value_view *view)
 {
     if (found) {
-        value_reply(request, key, view);
+        value_reply_view(request, key, view);
     } else {
         reply_null(request->reply);
     }
@@ -23,10 +23,10 @@ key_exists(struct request *request, const struct key *key)
 void
 cmd_get(struct request *request)
 {
-    struct slice view = SLICE("");
-    enum value_find found = value_read(request, &request->keys[0], &view);
+    struct value_view view;
+    enum value_find found = value_look(request, &request->keys[0], &view);
     if (found != VALUE_FAILED) {
-        reply_view_or_null(request, &request->keys[0], found == VALUE_FOUND, view);
+        reply_view_or_null(request, &request->keys[0], found == VALUE_FOUND, &view);
     }
 }
 
@@ -34,9 +34,9 @@ cmd_get(struct request *request)
 
 /* What a SET must know of the value that is there. */
 struct old_value {
-    bool exists;       /* there is a record */
-    bool found;        /* and it has a view */
-    struct slice view; /* borrowed */
+    bool exists;            /* there is a record */
+    bool found;             /* and it has a view */
+    struct value_view view; /* borrowed; bytes where there is a condition on them */
 };
 
 /* False when an error was replied. */
@@ -45,10 +45,12 @@ read_old(struct request *request, const struct set_options *options, struct old_
 {
     const struct key *key = &request->keys[0];
     bool has_condition = options->condition.kind != CONDITION_NONE;
-    struct old_value old = {.view = SLICE("")};
+    struct old_value old = {.exists = false};
     if (options->answers_old || has_condition) {
         bool is_hidden = false;
-        enum value_find found = value_read_for_update(request, key, &old.view, &is_hidden);
+        enum value_find found =
+            has_condition ? value_read_for_update(request, key, &old.view.bytes, &is_hidden)
+                          : value_look_for_update(request, key, &old.view, &is_hidden);
         if (found == VALUE_FAILED) {
             return false;
         }
@@ -81,12 +83,12 @@ check_requirements(struct request *request, const struct set_options *options,
         return condition_needs_value(options->condition.kind) ? CONDITION_FAILS
                                                               : CONDITION_HOLDS;
     }
-    return condition_check(request, &options->condition, old->view);
+    return condition_check(request, &options->condition, old->view.bytes);
 }
 
 /* The write ends the life of the <old> view, and may itself be refused. */
 static void
-replace_and_reply(struct request *request, struct slice body, struct slice old,
+replace_and_reply(struct request *request, struct slice body, const struct value_view *old,
                   int64_t expiry_ms)
 {
     struct value_held held;
@@ -114,7 +116,7 @@ set_conditionally(struct request *request, struct slice body, const struct set_o
     }
     if (result == CONDITION_HOLDS) {
         if (old.found && options->answers_old) {
-            replace_and_reply(request, body, old.view, expiry_ms);
+            replace_and_reply(request, body, &old.view, expiry_ms);
             return;
         }
         if (!value_write(request, &request->keys[0], body, expiry_ms)) {
@@ -122,7 +124,7 @@ set_conditionally(struct request *request, struct slice body, const struct set_o
         }
     }
     if (options->answers_old) {
-        reply_view_or_null(request, &request->keys[0], old.found, old.view);
+        reply_view_or_null(request, &request->keys[0], old.found, &old.view);
     } else if (result == CONDITION_HOLDS) {
         reply_ok(request->reply);
     } else {
@@ -199,13 +201,13 @@ void
 cmd_getdel(struct request *request)
 {
     const struct key *key = &request->keys[0];
-    struct slice view = SLICE("");
+    struct value_view view;
     bool is_hidden = false;
-    enum value_find found = value_read_for_update(request, key, &view, &is_hidden);
+    enum value_find found = value_look_for_update(request, key, &view, &is_hidden);
     if (found == VALUE_FAILED) {
         return;
     }
-    reply_view_or_null(request, key, found == VALUE_FOUND, view);
+    reply_view_or_null(request, key, found == VALUE_FOUND, &view);
     if (found == VALUE_FOUND) {
         (void)keyspace_delete_locked(request->server->keyspace, key, request->now_ms);
     }
@@ -229,9 +231,9 @@ cmd_getex(struct request *request)
     if (!set_options_parse(request, 2, SET_OPTIONS_GETEX, &options)) {
         return;
     }
-    struct slice view;
+    struct value_view view;
     bool is_hidden = false;
-    enum value_find found = value_read_for_update(request, key, &view, &is_hidden);
+    enum value_find found = value_look_for_update(request, key, &view, &is_hidden);
     if (found == VALUE_ABSENT) {
         reply_null(request->reply);
     }
@@ -240,7 +242,7 @@ cmd_getex(struct request *request)
         !set_options_expiry(request, &options, KEYSPACE_EXPIRY_NONE, &expiry_ms)) {
         return;
     }
-    value_reply(request, key, view);
+    value_reply_view(request, key, &view);
     if (options.expiry_index != 0 && expiry_ms <= request->now_ms) {
         (void)keyspace_delete_locked(keyspace, key, request->now_ms);
     } else if (options.expiry_index != 0 || (options.persists && has_expiry(request, key))) {
@@ -254,25 +256,28 @@ void
 cmd_mget(struct request *request)
 {
     /* All views first: one that cannot be made fails the command, not half a reply. */
-    struct slice *views = arena_calloc(request->arena, request->key_count, sizeof(*views));
+    struct value_view *views = arena_calloc(request->arena, request->key_count, sizeof(*views));
     if (views == NULL) {
         reply_out_of_memory(request->reply);
         return;
     }
     for (size_t i = 0; i < request->key_count; i++) {
-        struct slice view;
+        struct value_view view;
         enum value_find found = value_peek(request, &request->keys[i], &view);
         if (found == VALUE_FAILED) {
             value_reply_failure(request);
             return;
         }
         if (found == VALUE_FOUND) {
-            views[i] = view.size > 0 ? view : SLICE_OF("");
+            views[i] = view;
+            if (view.bytes.size == 0) {
+                views[i].bytes = SLICE_OF("");
+            }
         }
     }
     reply_array(request->reply, request->key_count);
     for (size_t i = 0; i < request->key_count; i++) {
-        reply_view_or_null(request, &request->keys[i], views[i].data != NULL, views[i]);
+        reply_view_or_null(request, &request->keys[i], views[i].bytes.data != NULL, &views[i]);
     }
 }
 

@@ -331,6 +331,7 @@ run_queued(struct request *request, const struct transaction *transaction, bool 
          queued = queued->next) {
         struct request each = *request;
         each.arena = &scratch;
+        each.exec_arena = request->arena;
         each.command = queued->command;
         each.argc = queued->argc;
         each.argv = queued->argv;

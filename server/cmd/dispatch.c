@@ -280,9 +280,12 @@ run_handler(struct request *request)
     const struct reply before = *request->reply;
     size_t size_before = request->reply->out->size;
     bool is_write = (request->command->flags & COMMAND_WRITE) != 0;
-    request->may_run_again = request->has_schemas && request->key_count > 0 &&
-                             (request->key_count == 1 || !is_write) &&
+    request->may_run_again = (request->has_schemas || request->is_packing) &&
+                             request->key_count > 0 && (request->key_count == 1 || !is_write) &&
                              (request->command->flags & COMMAND_ALL_SHARDS) == 0;
+    if (__builtin_expect(request->is_packing, 0)) {
+        value_pack(request);
+    }
     begin(request);
     request->command->handler(request);
     bool is_kept = value_must_run_again(request) && value_keep(request);
@@ -293,11 +296,14 @@ run_handler(struct request *request)
         value_prepare(request);
         if (is_kept) {
             request->command->handler(request);
-            return;
+        } else {
+            begin(request);
+            request->command->handler(request);
+            end(request);
         }
-        begin(request);
-        request->command->handler(request);
-        end(request);
+    }
+    if (__builtin_expect(request->reply->gaps != NULL, 0)) {
+        value_fill(request);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "server/cmd/handlers.h"
 #include "server/cmd/transaction.h"
 #include "server/schema/quarantine.h"
+#include "server/store/dictionaries.h"
 #include "server/store/eviction.h"
 
 #include <stdlib.h>
@@ -77,7 +78,8 @@ uint64_t
 eviction_memory(const struct server *server)
 {
     return keyspace_memory(server->keyspace) + quarantine_size(server->quarantine) +
-           atomic_load_explicit(&server->memo_bytes, memory_order_relaxed);
+           atomic_load_explicit(&server->memo_bytes, memory_order_relaxed) +
+           dictionaries_memory(keyspace_dictionaries(server->keyspace));
 }
 
 enum room { ROOM_THERE, ROOM_SOON, ROOM_NONE };

@@ -115,6 +115,19 @@ reply_cut(struct reply *reply, size_t size)
     }
 }
 
+size_t
+reply_bulk_gap(struct reply *reply, size_t size)
+{
+    append_header(reply, '$', (int64_t)size);
+    size_t offset = reply->out->size;
+    char *room = buffer_reserve(reply->out, size + 2);
+    if (room != NULL) {
+        memcpy(room + size, "\r\n", 2);
+        buffer_commit(reply->out, size + 2);
+    }
+    return offset;
+}
+
 void
 reply_string(struct reply *reply, const char *text)
 {

@@ -18,12 +18,15 @@ struct reply {
     unsigned resp;                 /* 2 or 3 */
     uint64_t errors;               /* error replies written, for counters */
     struct references *references; /* [borrowed] into <out>; NULL: everything is copied */
+    struct reply_gap *gaps;        /* value.h's: bytes of <out> that are yet to be written */
 };
 
 void reply_ok(struct reply *reply);
 void reply_simple(struct reply *reply, const char *text);
 void reply_integer(struct reply *reply, int64_t value);
 void reply_bulk(struct reply *reply, struct slice bytes);
+/* A bulk string of <size> bytes that the caller writes later; returns where in <out>. */
+size_t reply_bulk_gap(struct reply *reply, size_t size);
 void reply_string(struct reply *reply, const char *text); /* a bulk string */
 
 /* A bulk that lies in <block>: held until it is written, and copied only if it is small. */

@@ -28,6 +28,7 @@ struct collector;       /* server/cmd/collector.h */
 struct mapping;         /* server/schema/mapping.h: releases of listeners and databases */
 struct value_state;     /* server/cmd/value.c */
 struct slowlog;         /* server/cmd/slowlog.h */
+struct compression;     /* server/cmd/compression.h */
 struct evictor;         /* server/store/eviction.h */
 struct server;
 
@@ -46,14 +47,17 @@ struct request {
     size_t block_next;      /* where argument_block() looks first */
     const struct key *keys; /* of the row's KEYS, in order of argv */
     size_t key_count;
-    uint64_t end_ticks;   /* for dispatch: when the handler before this one ended */
-    uint64_t slow_ticks;  /* what takes longer may be one for the slow log */
-    struct key *key_room; /* for dispatch: where a single key may be put; NULL: nowhere */
-    uint32_t db;          /* keyspace database: the SELECTed one, or what it is mapped to */
-    int64_t now_ms;       /* fixed for the request, and for all of an EXEC */
-    struct arena *arena;  /* scratch, cleared after the reply */
+    uint64_t end_ticks;       /* for dispatch: when the handler before this one ended */
+    uint64_t slow_ticks;      /* what takes longer may be one for the slow log */
+    struct key *key_room;     /* for dispatch: where a single key may be put; NULL: nowhere */
+    uint32_t db;              /* keyspace database: the SELECTed one, or what it is mapped to */
+    int64_t now_ms;           /* fixed for the request, and for all of an EXEC */
+    struct arena *arena;      /* scratch, cleared after the reply */
+    struct arena *exec_arena; /* inside EXEC: that of EXEC itself */
+    struct slice *packed; /* value.h's; of a STORES command while packing is on, else NULL */
     const struct registry *registry; /* fixed likewise */
     bool has_schemas;                /* in <registry> */
+    bool is_packing;                 /* server->is_packing, likewise */
     struct counters *counters;       /* the worker's */
     unsigned worker_index;
     bool is_in_exec;    /* inside EXEC: locks are held for the whole of it */
@@ -80,6 +84,7 @@ enum command_flags {
     COMMAND_NO_SCRIPT = 1 << 11,
     COMMAND_MAY_PARK = 1 << 12, /* may answer later */
     COMMAND_VIEWS = 1 << 13,    /* reads, by value_read() and value_peek() of its keys alone */
+    COMMAND_STORES = 1 << 14,   /* what follows a key in argv, or stands last, is its value */
 };
 
 /* Where keys stand in argv, as in Redis' COMMAND: first, last (negative: from the end), step.
@@ -133,6 +138,8 @@ struct server {
     _Atomic uint64_t memo_bytes; /* that they hold together */
     struct collector *collector;
     struct slowlog *slowlog;
+    struct compression *compression;
+    atomic_bool is_packing;         /* values may be packed: compression has begun, once */
     struct directory **directories; /* one per worker */
     struct counters *counters; /* one set per worker; [worker_count] is the main thread's */
     unsigned worker_count;

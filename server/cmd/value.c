@@ -110,25 +110,27 @@ value_reply_large(struct request *request, const struct key *key, struct slice v
 }
 
 bool
-value_hold(struct request *request, const struct key *key, struct slice view,
+value_hold(struct request *request, const struct key *key, const struct value_view *view,
            struct value_held *ret_held)
 {
-    struct block *block = value_block(request, key, view);
+    struct block *block = value_block(request, key, view->bytes);
+    *ret_held = (struct value_held){.view = *view, .block = block};
     if (block != NULL) {
-        *ret_held = (struct value_held){.view = view, .block = block_ref(block)};
+        (void)block_ref(block);
         return true;
     }
-    ret_held->block = NULL;
-    return arena_copy(request->arena, view, &ret_held->view);
+    return arena_copy(request->arena, view->bytes, &ret_held->view.bytes);
 }
 
 void
 value_reply_held(struct request *request, struct value_held *held)
 {
     if (held->block != NULL) {
-        reply_block(request->reply, held->view, held->block);
+        reply_block(request->reply, held->view.bytes, held->block);
+    } else if (held->view.is_packed) {
+        value_reply_packed(request, held->view.bytes);
     } else {
-        reply_bulk(request->reply, held->view);
+        reply_bulk(request->reply, held->view.bytes);
     }
     value_let_go(held);
 }
@@ -184,6 +186,11 @@ value_store(struct request *request, const struct key *key, const struct value *
         (void)keyspace_delete_locked(keyspace, key, request->now_ms);
         return true;
     }
+    struct value packed;
+    if (__builtin_expect(request->packed != NULL, 0)) {
+        packed = *value;
+        value = value_take_packed(request, key, &packed) ? &packed : value;
+    }
     if (!keyspace_set_locked(keyspace, key, value, expiry_ms)) {
         reply_out_of_memory(request->reply);
         return false;
@@ -224,6 +231,10 @@ value_write_record(struct request *request, const struct key *key, const struct 
         if (answer == NULL) {
             return false;
         }
+        if (answer->is_lost) {
+            reply_out_of_memory(request->reply);
+            return false;
+        }
         if (answer->outcome == LENS_WRITE_REFUSED) {
             return refuse_body(request, spoken, &answer->failure);
         }
@@ -232,8 +243,11 @@ value_write_record(struct request *request, const struct key *key, const struct 
         }
         if (answer->outcome == LENS_WRITE_QUARANTINE && old != NULL) {
             value_fail_view(request, key, spoken, old->version, &answer->failure);
-            aside = is_over ? NULL
-                            : put_aside(request, key, expiry_ms, spoken, old, &answer->failure);
+            struct lens_record whole = *old;
+            whole.body = answer->old_body;
+            aside = is_over
+                        ? NULL
+                        : put_aside(request, key, expiry_ms, spoken, &whole, &answer->failure);
             if (aside == NULL && !is_over) {
                 reply_out_of_memory(request->reply);
                 return false;

@@ -18,7 +18,19 @@ enum value_find {
     VALUE_FAILED, /* an error was replied: WRONGTYPE, UNTRANSLATABLE */
 };
 
+/*
+ * What the caller's version reads, where a command only measures or replies it: possibly still
+ * packed (server/store/dictionaries.h).
+ */
+struct value_view {
+    struct slice bytes;
+    bool is_packed;
+};
+size_t value_size(const struct value_view *view);
+
 /* For commands that only read. */
+enum value_find value_look(struct request *request, const struct key *key,
+                           struct value_view *ret_view);
 enum value_find value_read(struct request *request, const struct key *key,
                            struct slice *ret_view);
 
@@ -27,7 +39,7 @@ enum value_find value_read(struct request *request, const struct key *key,
  * view replies nothing: VALUE_FAILED leaves the reply to the caller via value_reply_failure().
  */
 enum value_find value_peek(struct request *request, const struct key *key,
-                           struct slice *ret_view);
+                           struct value_view *ret_view);
 
 enum {
     VALUE_KEEP_TTL = -2, /* instead of an expiry in ms; KEYSPACE_EXPIRY_NONE: none */
@@ -35,15 +47,17 @@ enum {
 
 /*
  * Reply <view>, or a part of it, that was read of <key>, before the key is written to: a large
- * one by its block. A view that is needed after a write is held: by its block, too, or as a
- * copy in the arena. False without memory.
+ * one by its block, a packed one by a gap in the output, which is filled when the locks have
+ * been given up. A view that is needed after a write is held: by its block, too, or as a copy
+ * in the arena. False without memory.
  */
 struct value_held {
-    struct slice view;
+    struct value_view view;
     struct block *block; /* [owned] NULL: it is a copy */
 };
-bool value_hold(struct request *request, const struct key *key, struct slice view,
+bool value_hold(struct request *request, const struct key *key, const struct value_view *view,
                 struct value_held *ret_held);
+void value_reply_packed(struct request *request, struct slice packed);
 void value_reply_held(struct request *request, struct value_held *held); /* and let go */
 void value_let_go(struct value_held *held);
 void value_reply_large(struct request *request, const struct key *key, struct slice view);
@@ -55,6 +69,16 @@ value_reply(struct request *request, const struct key *key, struct slice view)
         reply_bulk(request->reply, view);
     } else {
         value_reply_large(request, key, view);
+    }
+}
+
+static inline void
+value_reply_view(struct request *request, const struct key *key, const struct value_view *view)
+{
+    if (__builtin_expect(view->is_packed, 0)) {
+        value_reply_packed(request, view->bytes);
+    } else {
+        value_reply(request, key, view->bytes);
     }
 }
 
@@ -81,6 +105,9 @@ bool value_may_write(struct request *request, const struct key *key, struct slic
  */
 enum value_find value_read_for_update(struct request *request, const struct key *key,
                                       struct slice *ret_view, bool *ret_is_hidden);
+
+enum value_find value_look_for_update(struct request *request, const struct key *key,
+                                      struct value_view *ret_view, bool *ret_is_hidden);
 
 /* Reply the UNTRANSLATABLE error of the last failed view of this request. */
 void value_reply_failure(struct request *request);
@@ -109,11 +136,15 @@ bool value_move(struct request *request, const struct key *from, const struct ke
                 bool copy);
 
 /*
- * The whole record of the string entry <entry> of <key>, whatever the caller speaks; borrowed.
- * Of a key without schema a plain value.
+ * The string entry <entry> of <key> as it is stored, but unpacked; borrowed. False when there
+ * was no memory, replied, or the handler is to be run again (see below).
  */
-struct record value_whole(struct request *request, const struct key *key,
-                          const struct entry *entry);
+bool value_stored(struct request *request, const struct key *key, const struct entry *entry,
+                  struct value *ret_value);
+
+/* Likewise as a whole record, whatever the caller speaks; of a key without schema plain. */
+bool value_whole(struct request *request, const struct key *key, const struct entry *entry,
+                 struct record *ret_record);
 
 /*
  * Put a whole record under <key>, replacing what is there. A plain value under a key of a
@@ -136,10 +167,11 @@ bool value_rebind(const struct server *server, struct session *session,
 
 /*
  * Translation outside the lock. While request->may_run_again is set, a call that would have to
- * translate notes what it needs, changes nothing and fails without a reply; the handler
- * returns, and value_must_run_again() is true. Then what it replied is void: give the locks up,
- * call value_prepare(), lock, and run the handler again, as often as it asks for. After a few
- * rounds it translates under the lock. For handlers that write one value at most, and last.
+ * translate, or to unpack, notes what it needs, changes nothing and fails without a reply; the
+ * handler returns, and value_must_run_again() is true. Then what it replied is void: give the
+ * locks up, call value_prepare(), lock, and run the handler again, as often as it asks for.
+ * After a few rounds it translates under the lock. For handlers that write one value at most,
+ * and last.
  *
  * A command marked VIEWS needs no second lock: value_keep(), called under the first, takes
  * along what its keys hold, and the handler runs again over that. Its reply is that of the
@@ -154,5 +186,13 @@ void value_trim_memo(struct server *server, unsigned worker);
 
 /* Let go of what a request with a value_state held; no lock held. */
 void value_end(struct request *request);
+
+/*
+ * Compression outside the lock, for dispatch. Before it: arguments that a STORES command is
+ * about to store are packed, where their keys are of a group that has a dictionary. Behind it:
+ * the gaps that value_reply_view() left are filled. Nothing to do while nothing is packed.
+ */
+void value_pack(struct request *request);
+void value_fill(struct request *request);
 
 #endif

@@ -10,23 +10,51 @@ width(struct slice text)
     return text.size < 256 ? (int)text.size : 256;
 }
 
-struct record
-value_whole(struct request *request, const struct key *key, const struct entry *entry)
+bool
+value_stored(struct request *request, const struct key *key, const struct entry *entry,
+             struct value *ret_value)
+{
+    entry_value(entry, ret_value);
+    if (!ret_value->is_packed) {
+        return true;
+    }
+    struct value_answer room;
+    const struct value_answer *answer =
+        value_unpack(request, key, entry, ret_value->body, &room);
+    if (answer == NULL) {
+        return false;
+    }
+    if (answer->is_lost) {
+        reply_out_of_memory(request->reply);
+        return false;
+    }
+    ret_value->body = answer->old_body;
+    ret_value->is_packed = false;
+    return true;
+}
+
+bool
+value_whole(struct request *request, const struct key *key, const struct entry *entry,
+            struct record *ret_record)
 {
     struct value value;
-    entry_value(entry, &value);
+    if (!value_stored(request, key, entry, &value)) {
+        return false;
+    }
     const struct registry_schema *schema = value_schema_of(request, key);
     if (schema == NULL) {
-        return (struct record){
-            .schema = SLICE(""), .complement = SLICE(""), .body = value.body};
+        *ret_record =
+            (struct record){.schema = SLICE(""), .complement = SLICE(""), .body = value.body};
+        return true;
     }
     struct lens_record record = value_record(schema, &value);
-    return (struct record){
+    *ret_record = (struct record){
         .schema = lens_schema_name(schema->lens),
         .version = record.version,
         .complement = record.complement,
         .body = record.body,
     };
+    return true;
 }
 
 /*

@@ -1,5 +1,6 @@
 #include "server/cmd/value_state.h"
 
+#include "server/cmd/compression.h"
 #include "server/schema/bindings.h"
 #include "server/schema/mapping.h"
 #include "server/schema/memo.h"
@@ -112,18 +113,40 @@ value_record(const struct registry_schema *schema, const struct value *value)
 
 /* ---- translation, with and without the lock ---- */
 
+/* The old body as its writer sent it; false without memory. */
+static bool
+open_old(struct request *request, const struct value_question *question, struct slice *ret_body)
+{
+    if (!question->old_is_packed) {
+        *ret_body = question->old.body;
+        return true;
+    }
+    struct pack_context *context = compression_context(request);
+    return context != NULL && packed_open_in(request->arena, context,
+                                             keyspace_dictionaries(request->server->keyspace),
+                                             question->old.body, ret_body);
+}
+
 static void
-answer(const struct value_question *question, struct arena *arena,
+answer(struct request *request, const struct value_question *question,
        struct value_answer *ret_answer)
 {
-    const struct lens_schema *lens = question->schema->lens;
+    struct arena *arena = request->arena;
+    struct lens_record old = question->old;
     ret_answer->is_counted = false;
-    if (question->is_write) {
+    ret_answer->has_view = false;
+    ret_answer->is_lost = !open_old(request, question, &old.body);
+    ret_answer->old_body = old.body;
+    if (ret_answer->is_lost || question->kind == QUESTION_BYTES) {
+        return;
+    }
+    const struct lens_schema *lens = question->schema->lens;
+    if (question->kind == QUESTION_WRITE) {
         ret_answer->outcome =
-            lens_write(lens, question->had_old ? &question->old : NULL, question->version,
-                       question->body, arena, &ret_answer->record, &ret_answer->failure);
+            lens_write(lens, question->had_old ? &old : NULL, question->version, question->body,
+                       arena, &ret_answer->record, &ret_answer->failure);
     } else {
-        ret_answer->has_view = lens_view(lens, &question->old, question->version, arena,
+        ret_answer->has_view = lens_view(lens, &old, question->version, arena,
                                          &ret_answer->view, &ret_answer->failure);
     }
 }
@@ -132,11 +155,11 @@ static bool
 is_granted(const struct value_wish *wish, const struct value_question *wanted)
 {
     const struct value_question *made = &wish->question;
-    return wish->is_granted && made->is_write == wanted->is_write && made->db == wanted->db &&
+    return wish->is_granted && made->kind == wanted->kind && made->db == wanted->db &&
            slice_equal(made->key, wanted->key) && made->schema == wanted->schema &&
            made->version == wanted->version && made->had_old == wanted->had_old &&
            (!made->had_old || made->revision == wanted->revision) &&
-           (!made->is_write || slice_equal(made->body, wanted->body));
+           (made->kind != QUESTION_WRITE || slice_equal(made->body, wanted->body));
 }
 
 /*
@@ -201,7 +224,7 @@ is_retry(const struct value_state *state, const struct value_question *wanted)
 {
     const struct value_wish *wish = state->rounds == 0 ? NULL : state->wishes;
     while (wish != NULL &&
-           !(wish->question.is_write == wanted->is_write && wish->question.db == wanted->db &&
+           !(wish->question.kind == wanted->kind && wish->question.db == wanted->db &&
              slice_equal(wish->question.key, wanted->key))) {
         wish = wish->next;
     }
@@ -237,7 +260,7 @@ note(struct request *request, struct value_state *state, const struct value_ques
     if ((wanted->had_old &&
          ((wanted->block == NULL && !arena_copy(arena, wanted->old.body, &question.old.body)) ||
           !arena_copy(arena, wanted->old.complement, &question.old.complement))) ||
-        (wanted->is_write && !is_argument(request, wanted->body) &&
+        (wanted->kind == QUESTION_WRITE && !is_argument(request, wanted->body) &&
          !arena_copy(arena, wanted->body, &question.body))) {
         return false;
     }
@@ -272,11 +295,18 @@ value_trim_memo(struct server *server, unsigned worker)
     memo_trim(server->memos[worker], memo_room(server));
 }
 
+/* Packed bytes mean something with their dictionary only, whose number may be given out again:
+ * it counts as an epoch of its own. */
 static struct memo_question
 memo_question(const struct request *request, const struct value_question *wanted)
 {
+    uint64_t serial =
+        wanted->old_is_packed
+            ? dictionaries_serial(keyspace_dictionaries(request->server->keyspace),
+                                  packed_dictionary(wanted->old.body))
+            : 0;
     return (struct memo_question){.hash = wanted->hash,
-                                  .epoch = registry_epoch(request->registry),
+                                  .epoch = registry_epoch(request->registry) ^ serial << 32,
                                   .schema = wanted->schema->id,
                                   .version = wanted->version,
                                   .record = &wanted->old};
@@ -291,7 +321,7 @@ memo_of(const struct request *request)
 static void
 memorize(struct request *request, const struct value_wish *wish)
 {
-    if (!wish->question.is_write && wish->answer.has_view) {
+    if (wish->question.kind == QUESTION_VIEW && wish->answer.has_view) {
         struct memo_question question = memo_question(request, &wish->question);
         memo_put(memo_of(request), &question, wish->answer.view, memo_room(request->server));
     }
@@ -304,9 +334,12 @@ memorize(struct request *request, const struct value_wish *wish)
 static struct value_answer *
 recall(struct request *request, const struct value_question *wanted, struct value_answer *room)
 {
+    if (wanted->kind != QUESTION_VIEW) {
+        return NULL;
+    }
     struct memo_question question = memo_question(request, wanted);
     struct slice view;
-    if (wanted->is_write || !memo_find(memo_of(request), &question, &view)) {
+    if (!memo_find(memo_of(request), &question, &view)) {
         return NULL;
     }
     if (request->may_run_again && (request->command->flags & COMMAND_VIEWS) == 0) {
@@ -320,6 +353,8 @@ recall(struct request *request, const struct value_question *wanted, struct valu
     }
     room->is_counted = request->value_state != NULL && request->value_state->is_keeping;
     room->has_view = true;
+    room->is_lost = false;
+    room->old_body = wanted->old.body;
     room->view = view;
     if (!room->is_counted) {
         counters_add(request->counters, COUNTER_TRANSLATION_MEMO_HITS, 1);
@@ -348,7 +383,7 @@ translate(struct request *request, const struct value_question *wanted,
     if (value_must_run_again(request)) {
         return NULL; /* beyond what may be noted: what this run finds is void anyway */
     }
-    answer(wanted, request->arena, room);
+    answer(request, wanted, room);
     return room;
 }
 
@@ -366,6 +401,7 @@ value_translate(struct request *request, const struct key *key, const struct ent
         .schema = spoken->schema,
         .version = spoken->version,
         .old = *record,
+        .old_is_packed = entry_is_packed(entry),
         .block = entry_block(entry),
     };
     return translate(request, &wanted, room);
@@ -380,7 +416,7 @@ value_translate_write(struct request *request, const struct key *key, const stru
         .key = key->name,
         .hash = key->hash,
         .db = key->db,
-        .is_write = true,
+        .kind = QUESTION_WRITE,
         .had_old = old != NULL,
         .schema = spoken->schema,
         .version = spoken->version,
@@ -389,8 +425,26 @@ value_translate_write(struct request *request, const struct key *key, const stru
     if (old != NULL) {
         wanted.old = *old;
         wanted.block = entry_block(entry);
+        wanted.old_is_packed = entry_is_packed(entry);
         wanted.revision = entry_revision(entry);
     }
+    return translate(request, &wanted, room);
+}
+
+struct value_answer *
+value_unpack(struct request *request, const struct key *key, const struct entry *entry,
+             struct slice packed, struct value_answer *room)
+{
+    const struct value_question wanted = {
+        .key = key->name,
+        .hash = key->hash,
+        .db = key->db,
+        .kind = QUESTION_BYTES,
+        .had_old = true,
+        .revision = entry_revision(entry),
+        .old = {.body = packed},
+        .old_is_packed = true,
+    };
     return translate(request, &wanted, room);
 }
 
@@ -406,7 +460,7 @@ value_prepare(struct request *request)
     struct value_state *state = request->value_state;
     for (struct value_wish *wish = state->wishes; wish != NULL; wish = wish->next) {
         if (!wish->is_granted) {
-            answer(&wish->question, request->arena, &wish->answer);
+            answer(request, &wish->question, &wish->answer);
             wish->is_granted = true;
             memorize(request, wish);
         }

@@ -43,25 +43,34 @@ struct value_failure {
     struct lens_failure lens;
 };
 
-/* A translation: what it is of ... */
+enum value_question_kind {
+    QUESTION_VIEW,  /* <old> for a reader of <version> */
+    QUESTION_WRITE, /* <body> over it, by a writer of <version> */
+    QUESTION_BYTES, /* its body, unpacked */
+};
+
+/* A translation, or merely an unpacking: what it is of ... */
 struct value_question {
     struct slice key; /* in argv */
     uint64_t hash;
     uint32_t db;
-    bool is_write;
+    enum value_question_kind kind;
     bool had_old; /* else nothing was there, and <revision> and <old> mean nothing */
     uint64_t revision;
     const struct registry_schema *schema;
     unsigned version; /* of the view, or of the writer */
     struct lens_record old;
+    bool old_is_packed;
     struct block *block; /* of <old>: [borrowed], [owned] by a wish; NULL: it has none */
     struct slice body;   /* of a write */
 };
 
 /* ... and what came out. */
 struct value_answer {
-    bool is_counted; /* it was used, and counted */
-    bool has_view;   /* of a read */
+    bool is_counted;       /* it was used, and counted */
+    bool is_lost;          /* there was no memory to unpack the old body */
+    struct slice old_body; /* unpacked; where there was one */
+    bool has_view;         /* of a read */
     struct slice view;
     enum lens_write outcome; /* of a write */
     struct lens_record record;
@@ -88,7 +97,7 @@ enum value_sight_kind {
 struct value_sight {
     enum value_sight_kind kind;
     struct spoken spoken;
-    struct slice view;
+    struct value_view view;
     struct block *block; /* [owned] that <view> lies in; NULL: it is a copy */
     struct value_wish *wish;
 };
@@ -163,6 +172,10 @@ void value_let_sights_go(struct request *request);
 struct lens_record value_record(const struct registry_schema *schema,
                                 const struct value *value);
 
+/* Put the packed bytes of <value>'s body into it, if value_pack() made them for <key>. */
+bool value_take_packed(const struct request *request, const struct key *key,
+                       struct value *value);
+
 /* Store <value>, or delete the key where <expiry_ms> is over; false: no memory, replied. */
 bool value_store(struct request *request, const struct key *key, const struct value *value,
                  int64_t expiry_ms);
@@ -190,5 +203,10 @@ struct value_answer *value_translate_write(struct request *request, const struct
                                            const struct spoken *spoken,
                                            const struct lens_record *old, struct slice body,
                                            struct value_answer *room);
+
+/* Likewise the body of <entry>, whose packed bytes are given: the answer's <old_body>. */
+struct value_answer *value_unpack(struct request *request, const struct key *key,
+                                  const struct entry *entry, struct slice packed,
+                                  struct value_answer *room);
 
 #endif

@@ -15,13 +15,17 @@ enum look {
     LOOK_VIEW,
     LOOK_FAILED, /* no view; the failure was kept and counted */
     LOOK_LATER,  /* the handler is to be run again */
+    LOOK_LOST,   /* no memory; this was kept as the failure */
 };
 
 struct seen {
     struct spoken spoken;
-    struct slice view;
-    struct slice stored; /* the body, whatever its version */
+    struct value_view view;
+    struct slice stored; /* behind a failure: the body, whatever its version */
 };
+
+/* What the caller can do with: views that are packed, too, or bytes alone. */
+enum use { USE_VIEW, USE_BYTES };
 
 static void
 count_read(struct request *request, const struct spoken *spoken)
@@ -31,13 +35,27 @@ count_read(struct request *request, const struct spoken *spoken)
 
 /* ---- a translation's answer ---- */
 
+static enum look
+lose(struct request *request)
+{
+    struct value_state *state = value_state_get(request);
+    if (state != NULL) {
+        state->failure = (struct value_failure){.kind = VALUE_FAILURE_MEMORY};
+    }
+    return LOOK_LOST;
+}
+
 /* What <answer> says of a record of <from>: the view, or the failure; counted once. */
 static enum look
 take_answer(struct request *request, const struct key *key, unsigned from,
             struct value_answer *answer, struct seen *seen)
 {
+    if (answer->is_lost) {
+        return lose(request);
+    }
     bool is_first = !answer->is_counted;
     answer->is_counted = true;
+    seen->stored = answer->old_body;
     if (is_first) {
         count_read(request, &seen->spoken);
     }
@@ -51,7 +69,18 @@ take_answer(struct request *request, const struct key *key, unsigned from,
     if (is_first) {
         value_count_translation(request, &seen->spoken, from);
     }
-    seen->view = answer->view;
+    seen->view = (struct value_view){.bytes = answer->view};
+    return LOOK_VIEW;
+}
+
+/* Likewise of what was merely unpacked. */
+static enum look
+take_bytes(struct request *request, const struct value_answer *answer, struct seen *seen)
+{
+    if (answer->is_lost) {
+        return lose(request);
+    }
+    seen->view = (struct value_view){.bytes = answer->old_body};
     return LOOK_VIEW;
 }
 
@@ -94,33 +123,52 @@ keep_wish(struct request *request, const struct key *key, const struct spoken *s
     }
 }
 
+/* The handler is to be run again for the wish noted last. */
+static enum look
+wait_for_wish(struct request *request, const struct key *key, const struct spoken *spoken)
+{
+    if ((request->command->flags & COMMAND_VIEWS) != 0) {
+        keep_wish(request, key, spoken);
+    }
+    return LOOK_LATER;
+}
+
+/* The view is the body. */
+static enum look
+look_at_body(struct request *request, const struct key *key, const struct entry *entry,
+             const struct value *value, enum use use, struct seen *seen)
+{
+    seen->view = (struct value_view){.bytes = value->body, .is_packed = value->is_packed};
+    if (!value->is_packed || use == USE_VIEW) {
+        return LOOK_VIEW;
+    }
+    struct value_answer room;
+    const struct value_answer *answer = value_unpack(request, key, entry, value->body, &room);
+    return answer != NULL ? take_bytes(request, answer, seen)
+                          : wait_for_wish(request, key, &seen->spoken);
+}
+
 static enum look
 look_at_entry(struct request *request, const struct key *key, const struct entry *entry,
-              struct seen *seen)
+              enum use use, struct seen *seen)
 {
     struct value value;
     entry_value(entry, &value);
-    seen->stored = seen->view = value.body;
     const struct spoken *spoken = &seen->spoken;
     if (spoken->schema == NULL) {
-        return LOOK_VIEW;
+        return look_at_body(request, key, entry, &value, use, seen);
     }
     struct lens_record record = value_record(spoken->schema, &value);
     if (spoken->version == BINDINGS_RAW || spoken->version == record.version) {
         if (request->value_state == NULL || request->value_state->rounds == 0) {
             count_read(request, spoken);
         }
-        return LOOK_VIEW;
+        return look_at_body(request, key, entry, &value, use, seen);
     }
     struct value_answer room;
     struct value_answer *answer = value_translate(request, key, entry, spoken, &record, &room);
-    if (answer != NULL) {
-        return take_answer(request, key, record.version, answer, seen);
-    }
-    if ((request->command->flags & COMMAND_VIEWS) != 0) {
-        keep_wish(request, key, spoken);
-    }
-    return LOOK_LATER;
+    return answer != NULL ? take_answer(request, key, record.version, answer, seen)
+                          : wait_for_wish(request, key, spoken);
 }
 
 /* ---- what was kept, without the lock ---- */
@@ -132,11 +180,13 @@ look_back(struct request *request, const struct key *key, struct seen *seen)
     seen->spoken = sight->spoken;
     switch (sight->kind) {
     case SIGHT_WISH:
-        seen->stored = sight->wish->question.old.body;
+        if (sight->wish->question.kind == QUESTION_BYTES) {
+            return take_bytes(request, &sight->wish->answer, seen);
+        }
         return take_answer(request, key, sight->wish->question.old.version,
                            &sight->wish->answer, seen);
     case SIGHT_VIEW:
-        seen->stored = seen->view = sight->view;
+        seen->view = sight->view;
         return LOOK_VIEW;
     case SIGHT_ABSENT:
         return LOOK_ABSENT;
@@ -153,7 +203,7 @@ look_back(struct request *request, const struct key *key, struct seen *seen)
 }
 
 static enum look
-look(struct request *request, const struct key *key, struct seen *ret_seen)
+look(struct request *request, const struct key *key, enum use use, struct seen *ret_seen)
 {
     if (request->value_state != NULL && request->value_state->is_unlocked) {
         return look_back(request, key, ret_seen);
@@ -168,7 +218,7 @@ look(struct request *request, const struct key *key, struct seen *ret_seen)
     if (entry_type(entry) != ENTRY_STRING) {
         return LOOK_OTHER;
     }
-    return look_at_entry(request, key, entry, ret_seen);
+    return look_at_entry(request, key, entry, use, ret_seen);
 }
 
 /* By its block if it is large, else as a copy. */
@@ -176,14 +226,14 @@ static bool
 keep_view(struct request *request, const struct key *key, const struct seen *seen,
           struct value_sight *sight)
 {
-    struct block *block = value_block(request, key, seen->view);
+    struct block *block = value_block(request, key, seen->view.bytes);
     *sight =
         (struct value_sight){.kind = SIGHT_VIEW, .spoken = seen->spoken, .view = seen->view};
     if (block != NULL) {
         sight->block = block_ref(block);
         return true;
     }
-    return arena_copy(request->arena, seen->view, &sight->view);
+    return arena_copy(request->arena, seen->view.bytes, &sight->view.bytes);
 }
 
 /* Take along what <key>, which is not wished for, holds; false if the lock is needed again. */
@@ -193,7 +243,7 @@ keep(struct request *request, const struct key *key, struct value_sight *sight)
     static const enum value_sight_kind kinds[] = {
         [LOOK_SILENT] = SIGHT_SILENT, [LOOK_ABSENT] = SIGHT_ABSENT, [LOOK_OTHER] = SIGHT_OTHER};
     struct seen seen;
-    enum look found = look(request, key, &seen);
+    enum look found = look(request, key, USE_VIEW, &seen);
     switch (found) {
     case LOOK_SILENT:
     case LOOK_ABSENT:
@@ -205,6 +255,7 @@ keep(struct request *request, const struct key *key, struct value_sight *sight)
     case LOOK_LATER:
         return sight->kind == SIGHT_WISH;
     case LOOK_FAILED:
+    case LOOK_LOST:
         break;
     }
     return false;
@@ -235,13 +286,13 @@ value_keep(struct request *request)
 
 /* What a failed view means to a command that only reads. */
 static enum value_find
-read_outcome(const struct seen *seen, struct slice *ret_view)
+read_outcome(const struct seen *seen, struct value_view *ret_view)
 {
     switch (lens_schema_outcome(seen->spoken.schema->lens)) {
     case LENS_OUTCOME_MISS:
         return VALUE_ABSENT;
     case LENS_OUTCOME_RAW:
-        *ret_view = seen->stored;
+        *ret_view = (struct value_view){.bytes = seen->stored};
         return VALUE_FOUND;
     case LENS_OUTCOME_ERROR:
         break;
@@ -250,11 +301,12 @@ read_outcome(const struct seen *seen, struct slice *ret_view)
 }
 
 enum value_find
-value_peek(struct request *request, const struct key *key, struct slice *ret_view)
+value_peek(struct request *request, const struct key *key, struct value_view *ret_view)
 {
     struct seen seen;
-    switch (look(request, key, &seen)) {
+    switch (look(request, key, USE_VIEW, &seen)) {
     case LOOK_SILENT:
+    case LOOK_LOST:
         return VALUE_FAILED;
     case LOOK_ABSENT:
     case LOOK_OTHER:
@@ -271,12 +323,13 @@ value_peek(struct request *request, const struct key *key, struct slice *ret_vie
 
 /* For those that reply errors: what need not be looked at further. */
 static enum value_find
-look_and_reply(struct request *request, const struct key *key, struct seen *ret_seen,
-               bool *ret_is_failed)
+look_and_reply(struct request *request, const struct key *key, enum use use,
+               struct seen *ret_seen, bool *ret_is_failed)
 {
     *ret_is_failed = false;
-    switch (look(request, key, ret_seen)) {
+    switch (look(request, key, use, ret_seen)) {
     case LOOK_SILENT:
+    case LOOK_LOST:
         value_reply_failure(request);
         return VALUE_FAILED;
     case LOOK_ABSENT:
@@ -295,12 +348,12 @@ look_and_reply(struct request *request, const struct key *key, struct seen *ret_
     return VALUE_FAILED;
 }
 
-enum value_find
-value_read(struct request *request, const struct key *key, struct slice *ret_view)
+static enum value_find
+read(struct request *request, const struct key *key, enum use use, struct value_view *ret_view)
 {
     struct seen seen;
     bool is_failed;
-    enum value_find found = look_and_reply(request, key, &seen, &is_failed);
+    enum value_find found = look_and_reply(request, key, use, &seen, &is_failed);
     if (is_failed) {
         found = read_outcome(&seen, ret_view);
         if (found == VALUE_FAILED) {
@@ -313,12 +366,29 @@ value_read(struct request *request, const struct key *key, struct slice *ret_vie
 }
 
 enum value_find
-value_read_for_update(struct request *request, const struct key *key, struct slice *ret_view,
-                      bool *ret_is_hidden)
+value_look(struct request *request, const struct key *key, struct value_view *ret_view)
+{
+    return read(request, key, USE_VIEW, ret_view);
+}
+
+enum value_find
+value_read(struct request *request, const struct key *key, struct slice *ret_view)
+{
+    struct value_view view;
+    enum value_find found = read(request, key, USE_BYTES, &view);
+    if (found == VALUE_FOUND) {
+        *ret_view = view.bytes;
+    }
+    return found;
+}
+
+static enum value_find
+read_for_update(struct request *request, const struct key *key, enum use use,
+                struct value_view *ret_view, bool *ret_is_hidden)
 {
     struct seen seen;
     bool is_failed;
-    enum value_find found = look_and_reply(request, key, &seen, &is_failed);
+    enum value_find found = look_and_reply(request, key, use, &seen, &is_failed);
     *ret_is_hidden =
         is_failed && lens_schema_outcome(seen.spoken.schema->lens) == LENS_OUTCOME_MISS;
     if (*ret_is_hidden) {
@@ -328,6 +398,25 @@ value_read_for_update(struct request *request, const struct key *key, struct sli
         value_reply_failure(request);
     } else if (found == VALUE_FOUND) {
         *ret_view = seen.view;
+    }
+    return found;
+}
+
+enum value_find
+value_look_for_update(struct request *request, const struct key *key,
+                      struct value_view *ret_view, bool *ret_is_hidden)
+{
+    return read_for_update(request, key, USE_VIEW, ret_view, ret_is_hidden);
+}
+
+enum value_find
+value_read_for_update(struct request *request, const struct key *key, struct slice *ret_view,
+                      bool *ret_is_hidden)
+{
+    struct value_view view;
+    enum value_find found = read_for_update(request, key, USE_BYTES, &view, ret_is_hidden);
+    if (found == VALUE_FOUND) {
+        *ret_view = view.bytes;
     }
     return found;
 }

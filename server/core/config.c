@@ -178,6 +178,9 @@ candidate_init(struct candidate *candidate, const struct config *config, size_t 
     case CONFIG_TYPE_EVENTS:
         reason = config_value_events(words[0], &candidate->text);
         break;
+    case CONFIG_TYPE_COMPRESSION:
+        reason = config_value_compression(words, count, &candidate->text);
+        break;
     default:
         config_value_join(words, count, &candidate->text);
         break;
@@ -567,6 +570,8 @@ load_directive(void *context, struct slice name, const struct slice *words, size
             config->is_save_given = true;
         } else if (directive->type == CONFIG_TYPE_LINES) {
             candidate_add_to_locked(&candidate, config, '\n');
+        } else if (directive->type == CONFIG_TYPE_COMPRESSION) {
+            candidate_add_to_locked(&candidate, config, ' ');
         }
         candidate_apply_locked(&candidate, config);
     }
@@ -678,6 +683,8 @@ config_early_text(int argc, char *const argv[])
                "                          what connections to a port speak; repeatable\n"
                "  --database-release 2 web@2026.11 0\n"
                "                          what a database speaks, and whose data it shows\n"
+               "  --compression \"sess:* zstd\"\n"
+               "                          store values of these keys compressed; repeatable\n"
                "\n"
                "CONFIG GET * lists all directives with their values.\n";
     }

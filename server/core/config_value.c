@@ -209,6 +209,54 @@ config_value_events(struct slice word, struct buffer *ret_text)
     return NULL;
 }
 
+/* A name, or the start of names and a '*'; nothing that would need quotes in the text. */
+static bool
+is_pattern(struct slice word)
+{
+    for (size_t i = 0; i < word.size; i++) {
+        unsigned char byte = (unsigned char)word.data[i];
+        if (byte <= ' ' || byte == 127 || (byte == '*' && i + 1 < word.size)) {
+            return false;
+        }
+    }
+    return word.size > 0;
+}
+
+static bool
+is_algorithm(struct slice word)
+{
+    return slice_equal_nocase(word, SLICE_OF("lz4")) ||
+           slice_equal_nocase(word, SLICE_OF("zstd")) ||
+           slice_equal_nocase(word, SLICE_OF("none"));
+}
+
+const char *
+config_value_compression(const struct slice *words, size_t count, struct buffer *ret_text)
+{
+    static const char wrong[] =
+        "must be a key, or the start of keys and a '*', then lz4, zstd or none, as often as "
+        "wanted";
+    if (count == 1) {
+        struct words parts;
+        if (words_init(&parts, words[0]) != WORDS_READY) {
+            return wrong;
+        }
+        const char *reason = parts.count == 1 ? wrong : NULL;
+        if (parts.count > 1) {
+            reason = config_value_compression(parts.items, parts.count, ret_text);
+        }
+        words_fini(&parts);
+        return reason;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (count % 2 != 0 || !(i % 2 == 0 ? is_pattern(words[i]) : is_algorithm(words[i]))) {
+            return wrong;
+        }
+    }
+    config_value_join(words, count, ret_text);
+    return NULL;
+}
+
 void
 config_value_append_limit(enum config_client_class class, const struct config_limit *limit,
                           struct buffer *ret_text)

@@ -21,7 +21,8 @@ enum config_type {
     CONFIG_TYPE_LINES,
     CONFIG_TYPE_SAVE,
     CONFIG_TYPE_LIMITS,
-    CONFIG_TYPE_EVENTS
+    CONFIG_TYPE_EVENTS,
+    CONFIG_TYPE_COMPRESSION
 };
 
 /*
@@ -49,6 +50,10 @@ const char *config_value_save(const struct slice *words, size_t count, struct bu
 
 /* The flags of notify-keyspace-events, in Redis' order. */
 const char *config_value_events(struct slice word, struct buffer *ret_text);
+
+/* pattern algorithm [...], in one word or several; an empty word: none. */
+const char *config_value_compression(const struct slice *words, size_t count,
+                                     struct buffer *ret_text);
 
 /* "class hard soft seconds" as CONFIG GET shows it, behind a blank where needed. */
 void config_value_append_limit(enum config_client_class class, const struct config_limit *limit,

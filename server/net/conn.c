@@ -373,6 +373,7 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         .arena = &worker->arena,
         .registry = registry,
         .has_schemas = !registry_is_empty(registry),
+        .is_packing = atomic_load_explicit(&worker->server->is_packing, memory_order_relaxed),
         .counters = worker->counters,
         .worker_index = worker->index,
         .now_ms = wall_clock_ms(),

@@ -1,6 +1,7 @@
 #include "server/net/net.h"
 
 #include "proto/base/check.h"
+#include "server/cmd/compression.h"
 #include "server/cmd/directory.h"
 #include "server/cmd/eviction.h"
 #include "server/core/log.h"
@@ -233,6 +234,7 @@ on_timer(uv_timer_t *timer)
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     ticks_calibrate();
+    compression_tick(net->server, now_ms);
     uint64_t start = ticks_own();
     uint64_t taken;
     bool is_more;

@@ -6,6 +6,7 @@
 #include "server/schema/background.h"
 #include "server/schema/sweep.h"
 #include "server/schema/usage.h"
+#include "server/store/dictionaries.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ struct backfill {
     uint32_t database_count;
     const struct sweep *sweep;
     struct backfill_host host;
+    struct unpacker unpacker; /* the job's */
 
     pthread_mutex_t mutex;
     struct past *pasts; /* [mutex] */
@@ -388,6 +390,8 @@ copy_out(struct backfill *backfill, const struct key *key, int64_t now_ms,
          struct lens_record *ret_record, uint64_t *ret_revision)
 {
     enum copied copied = COPIED_NOTHING;
+    bool is_packed = false;
+    dictionaries_pin(keyspace_dictionaries(backfill->keyspace));
     keyspace_lock(backfill->keyspace, key, 1);
     const struct entry *entry = keyspace_peek_locked(backfill->keyspace, key, now_ms);
     struct value value;
@@ -404,9 +408,15 @@ copy_out(struct backfill *backfill, const struct key *key, int64_t now_ms,
             ret_record->version = value.version;
             *ret_revision = entry_revision(entry);
             copied = COPIED;
+            is_packed = value.is_packed;
         }
     }
     keyspace_unlock(backfill->keyspace, key, 1);
+    if (is_packed && !unpacker_open(&backfill->unpacker, &backfill->arena, ret_record->body,
+                                    &ret_record->body)) {
+        copied = COPIED_NOTHING;
+    }
+    dictionaries_unpin(keyspace_dictionaries(backfill->keyspace));
     return copied;
 }
 
@@ -670,6 +680,7 @@ backfill_new(struct registry_holder *registries, struct keyspace *keyspace,
     backfill->host = *host;
     backfill->share = SHARE_FIRST;
     CHECK(pthread_mutex_init(&backfill->mutex, NULL) == 0);
+    backfill->unpacker.dictionaries = keyspace_dictionaries(backfill->keyspace);
     arena_init(&backfill->names_arena, 0);
     arena_init(&backfill->arena, 0);
     return backfill;
@@ -686,6 +697,7 @@ backfill_free(struct backfill *backfill)
         free(past);
     }
     registry_copy_free(backfill->registry);
+    unpacker_fini(&backfill->unpacker);
     arena_fini(&backfill->names_arena);
     arena_fini(&backfill->arena);
     pthread_mutex_destroy(&backfill->mutex);

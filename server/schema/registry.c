@@ -1,5 +1,6 @@
 #include "server/schema/registry_draft.h"
 
+#include "server/schema/packing.h"
 #include "server/schema/patterns.h"
 #include "server/schema/usage.h"
 
@@ -73,20 +74,28 @@ draft_fini(struct draft *draft)
     for (size_t i = 0; i < draft->schema_count; i++) {
         shared_lens_unref(draft->schemas[i].shared);
         usage_unref(draft->schemas[i].usage);
+        packing_unref(draft->schemas[i].packing);
     }
     arena_fini(&draft->arena);
 }
 
 bool
 draft_add_schema(struct draft *draft, uint32_t id, uint32_t base_version,
-                 struct shared_lens *shared, struct usage *usage)
+                 struct shared_lens *shared, struct usage *usage, struct packing *packing)
 {
-    if (usage == NULL && (usage = usage_new()) == NULL) {
+    usage = usage == NULL ? usage_new() : usage;
+    packing = packing == NULL ? packing_new() : packing;
+    if (usage == NULL || packing == NULL) {
         shared_lens_unref(shared);
+        usage_unref(usage);
+        packing_unref(packing);
         return false;
     }
-    draft->schemas[draft->schema_count++] = (struct draft_schema){
-        .id = id, .base_version = base_version, .shared = shared, .usage = usage};
+    draft->schemas[draft->schema_count++] = (struct draft_schema){.id = id,
+                                                                  .base_version = base_version,
+                                                                  .shared = shared,
+                                                                  .usage = usage,
+                                                                  .packing = packing};
     return true;
 }
 
@@ -95,6 +104,7 @@ draft_remove_schema(struct draft *draft, size_t index)
 {
     shared_lens_unref(draft->schemas[index].shared);
     usage_unref(draft->schemas[index].usage);
+    packing_unref(draft->schemas[index].packing);
     memmove(&draft->schemas[index], &draft->schemas[index + 1],
             (draft->schema_count - index - 1) * sizeof(*draft->schemas));
     draft->schema_count--;
@@ -143,7 +153,8 @@ draft_from_registry(struct draft *draft, const struct registry *registry)
     for (size_t i = 0; ok && i < registry->schema_count; i++) {
         const struct registry_schema *schema = &registry->schemas[i];
         ok = draft_add_schema(draft, schema->id, schema->base_version,
-                              shared_lens_ref(registry->shared[i]), usage_ref(schema->usage));
+                              shared_lens_ref(registry->shared[i]), usage_ref(schema->usage),
+                              packing_ref(schema->packing));
         if (ok) {
             draft->schemas[draft->schema_count - 1].rollout = schema->rollout;
         }
@@ -212,11 +223,13 @@ add_schemas(struct registry *registry, const struct draft *draft)
     qsort(order, count, sizeof(*order), compare_schemas);
     for (uint32_t i = 0; i < count; i++) {
         registry->shared[i] = shared_lens_ref(order[i]->shared);
-        registry->schemas[i] = (struct registry_schema){.id = order[i]->id,
-                                                        .index = i,
-                                                        .base_version = order[i]->base_version,
-                                                        .lens = order[i]->shared->lens,
-                                                        .usage = usage_ref(order[i]->usage)};
+        registry->schemas[i] =
+            (struct registry_schema){.id = order[i]->id,
+                                     .index = i,
+                                     .base_version = order[i]->base_version,
+                                     .lens = order[i]->shared->lens,
+                                     .usage = usage_ref(order[i]->usage),
+                                     .packing = packing_ref(order[i]->packing)};
         registry->schema_count = i + 1;
         if (!copy_rollout(arena, &order[i]->rollout, &registry->schemas[i].rollout)) {
             return false;
@@ -289,6 +302,7 @@ registry_free(struct registry *registry)
     for (size_t i = 0; i < registry->schema_count; i++) {
         shared_lens_unref(registry->shared[i]);
         usage_unref(registry->schemas[i].usage);
+        packing_unref(registry->schemas[i].packing);
     }
     arena_fini(&registry->arena);
     free(registry);

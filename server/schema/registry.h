@@ -15,6 +15,7 @@
 #include "proto/lens.h"
 
 struct usage;
+struct packing;
 struct registry;        /* one epoch */
 struct registry_holder; /* the current epoch and its file */
 
@@ -47,7 +48,8 @@ struct registry_schema {
     uint32_t index;
     uint32_t base_version; /* the default version at the first SCHEMA PUT */
     const struct lens_schema *lens;
-    struct usage *usage; /* server/schema/usage.h; outlives the epoch where referenced */
+    struct usage *usage;     /* server/schema/usage.h; outlives the epoch where referenced */
+    struct packing *packing; /* server/schema/packing.h; likewise */
     struct registry_rollout rollout;
 };
 
@@ -74,6 +76,10 @@ const struct registry_schema *registry_schema_by_id(const struct registry *regis
 /* NULL: the version is not withdrawn. */
 const struct registry_withdrawal *registry_withdrawal(const struct registry_schema *schema,
                                                       unsigned version);
+
+/* For the background, without an epoch: does some schema compress; how often was it changed? */
+bool registry_wants_compression(const struct registry_holder *holder);
+uint64_t registry_change_count(const struct registry_holder *holder);
 
 /* The schema whose pattern matches best (the longest wins); NULL: the key is plain. */
 const struct registry_schema *registry_match(const struct registry *registry, uint32_t db,

@@ -1,4 +1,5 @@
 /* The changes that make the next epoch: SCHEMA PUT and DEL, RELEASE SET and DEL. */
+#include "server/schema/packing.h"
 #include "server/schema/patterns.h"
 #include "server/schema/registry_draft.h"
 #include "server/schema/usage.h"
@@ -136,6 +137,7 @@ put_draft(struct draft *draft, struct lens_schema *lens, bool force, struct buff
     uint32_t id = draft->next_id;
     uint32_t base_version = lens_schema_default_version(lens);
     struct usage *usage = NULL;
+    struct packing *packing = NULL;
     struct registry_rollout rollout = {0};
     struct lens_problem problem = {0};
     if (!is_new && is_withdrawn(&draft->schemas[index].rollout, base_version)) {
@@ -166,10 +168,11 @@ put_draft(struct draft *draft, struct lens_schema *lens, bool force, struct buff
         id = draft->schemas[index].id;
         base_version = draft->schemas[index].base_version;
         usage = usage_ref(draft->schemas[index].usage);
+        packing = packing_ref(draft->schemas[index].packing);
         rollout = draft->schemas[index].rollout;
         draft_remove_schema(draft, index);
     }
-    if (!draft_add_schema(draft, id, base_version, shared, usage)) {
+    if (!draft_add_schema(draft, id, base_version, shared, usage, packing)) {
         return out_of_memory(ret_error);
     }
     return fit_rollout(draft, &rollout, &draft->schemas[draft->schema_count - 1])

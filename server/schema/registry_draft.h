@@ -27,6 +27,7 @@ struct draft_schema {
     uint32_t base_version;
     struct shared_lens *shared; /* [owned] one reference */
     struct usage *usage;        /* [owned] one reference */
+    struct packing *packing;    /* [owned] one reference */
     struct registry_rollout rollout;
 };
 
@@ -56,9 +57,9 @@ struct draft {
 bool draft_init(struct draft *draft, size_t schemas_max, size_t releases_max);
 void draft_fini(struct draft *draft);
 
-/* Takes both references, also when it fails. Makes a new usage where it is NULL. */
+/* Takes all references, also when it fails. Makes a new usage and packing where it is NULL. */
 bool draft_add_schema(struct draft *draft, uint32_t id, uint32_t base_version,
-                      struct shared_lens *shared, struct usage *usage);
+                      struct shared_lens *shared, struct usage *usage, struct packing *packing);
 void draft_remove_schema(struct draft *draft, size_t index);
 
 size_t draft_find(const struct draft *draft, struct slice name); /* its schema_count: none */

@@ -189,7 +189,7 @@ decode_schema(struct reader *reader, struct draft *draft, struct buffer *ret_err
         return false;
     }
     struct shared_lens *shared = shared_lens_new(lens);
-    if (shared == NULL || !draft_add_schema(draft, id, base_version, shared, NULL)) {
+    if (shared == NULL || !draft_add_schema(draft, id, base_version, shared, NULL, NULL)) {
         buffer_append_string(ret_error, "no memory");
         return false;
     }

@@ -12,6 +12,8 @@ struct retired {
 };
 
 struct registry_holder {
+    atomic_bool wants_compression;
+    atomic_uint_least64_t change_count;
     _Atomic(struct registry *) current; /* [atomic] stored under <mutex> */
     _Atomic uint64_t epoch;             /* [atomic] of <current> */
     pthread_mutex_t mutex;              /* serializes changes, held while the disk is busy */
@@ -58,6 +60,19 @@ done:
     return registry;
 }
 
+/* For those that cannot look into an epoch. */
+static void
+note_change(struct registry_holder *holder, const struct registry *registry)
+{
+    bool wants = false;
+    for (size_t i = 0; i < registry_schema_count(registry); i++) {
+        wants |= lens_schema_compression(registry_schema_at(registry, i)->lens) >
+                 LENS_COMPRESSION_NONE;
+    }
+    atomic_store_explicit(&holder->wants_compression, wants, memory_order_relaxed);
+    atomic_fetch_add_explicit(&holder->change_count, 1, memory_order_relaxed);
+}
+
 struct registry_holder *
 registry_open(const char *directory, struct buffer *ret_error)
 {
@@ -78,7 +93,20 @@ registry_open(const char *directory, struct buffer *ret_error)
     holder->directory = copy;
     atomic_init(&holder->current, registry);
     atomic_init(&holder->epoch, registry_epoch(registry));
+    note_change(holder, registry);
     return holder;
+}
+
+bool
+registry_wants_compression(const struct registry_holder *holder)
+{
+    return atomic_load_explicit(&holder->wants_compression, memory_order_relaxed);
+}
+
+uint64_t
+registry_change_count(const struct registry_holder *holder)
+{
+    return atomic_load_explicit(&holder->change_count, memory_order_relaxed);
 }
 
 void
@@ -189,6 +217,7 @@ registry_commit_locked(struct registry_holder *holder, struct draft *draft,
     pthread_mutex_unlock(&holder->retired_mutex);
     atomic_store_explicit(&holder->current, next, memory_order_seq_cst);
     atomic_store(&holder->epoch, registry_epoch(next));
+    note_change(holder, next);
     next = NULL;
     retired = NULL;
     ok = true;

@@ -1,6 +1,7 @@
 #include "server/schema/sweep.h"
 
 #include "proto/base/arena.h"
+#include "server/store/dictionaries.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ enum phase { PHASE_TAG, PHASE_RECORDS };
 struct sweep {
     struct registry_holder *holder;
     struct keyspace *keyspace;
+    struct unpacker unpacker; /* the stepping thread's */
     uint32_t database_count;
     atomic_uint wanted; /* 0: idle, 1: a sweep is under way, 2: and another one is wanted */
     _Atomic uint64_t tagged;
@@ -41,6 +43,7 @@ sweep_new(struct registry_holder *holder, struct keyspace *keyspace, uint32_t da
         sweep->holder = holder;
         sweep->keyspace = keyspace;
         sweep->database_count = database_count;
+        sweep->unpacker.dictionaries = keyspace_dictionaries(keyspace);
         arena_init(&sweep->arena, 0);
         arena_init(&sweep->record_arena, 0);
     }
@@ -52,6 +55,7 @@ sweep_free(struct sweep *sweep)
 {
     if (sweep != NULL) {
         registry_copy_free(sweep->registry);
+        unpacker_fini(&sweep->unpacker);
         arena_fini(&sweep->arena);
         arena_fini(&sweep->record_arena);
         free(sweep);
@@ -176,8 +180,12 @@ collect(struct sweep *sweep, const struct key *key, struct value *value)
 {
     const struct registry_schema *schema =
         registry_schema_by_id(sweep->registry, value->schema);
-    const struct lens_record record = {
+    struct lens_record record = {
         .version = value->version, .body = value->body, .complement = value->complement};
+    if (value->is_packed &&
+        !unpacker_open(&sweep->unpacker, &sweep->record_arena, value->body, &record.body)) {
+        return; /* no memory: another time */
+    }
     unsigned first = value->version;
     unsigned last = value->version;
     for (unsigned i = lens_schema_version_count(schema->lens); i > 0; i--) {

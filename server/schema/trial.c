@@ -2,6 +2,7 @@
 
 #include "proto/base/arena.h"
 #include "server/core/ticks.h"
+#include "server/store/dictionaries.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ struct pair {
 
 struct trial {
     struct keyspace *keyspace;
+    struct unpacker unpacker;
     uint32_t database_count;
     struct registry *registry; /* [owned] a preview */
     const struct registry_schema *schema;
@@ -71,6 +73,7 @@ trial_new(struct keyspace *keyspace, uint32_t database_count, struct registry *p
     trial->schema = schema;
     trial->lens = schema->lens;
     trial->count_max = count_max;
+    trial->unpacker.dictionaries = keyspace_dictionaries(trial->keyspace);
     arena_init(&trial->names_arena, 0);
     arena_init(&trial->arena, 0);
     arena_init(&trial->samples, 0);
@@ -90,6 +93,7 @@ trial_free(struct trial *trial)
     arena_fini(&trial->names_arena);
     arena_fini(&trial->arena);
     arena_fini(&trial->samples);
+    unpacker_fini(&trial->unpacker);
     registry_copy_free(trial->registry);
     free(trial);
 }
@@ -317,6 +321,8 @@ copy_record(struct trial *trial, struct slice name, int64_t now_ms,
 {
     struct key key = keyspace_key(trial->keyspace, trial->names_db, name);
     bool is_there = false;
+    bool is_packed = false;
+    dictionaries_pin(keyspace_dictionaries(trial->keyspace));
     keyspace_lock(trial->keyspace, &key, 1);
     const struct entry *entry = keyspace_peek_locked(trial->keyspace, &key, now_ms);
     if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
@@ -328,8 +334,14 @@ copy_record(struct trial *trial, struct slice name, int64_t now_ms,
         is_there =
             arena_copy(&trial->arena, value.body, &ret_record->body) &&
             (!is_ours || arena_copy(&trial->arena, value.complement, &ret_record->complement));
+        is_packed = value.is_packed;
     }
     keyspace_unlock(trial->keyspace, &key, 1);
+    if (is_there && is_packed) {
+        is_there =
+            unpacker_open(&trial->unpacker, &trial->arena, ret_record->body, &ret_record->body);
+    }
+    dictionaries_unpin(keyspace_dictionaries(trial->keyspace));
     return is_there;
 }
 

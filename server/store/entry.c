@@ -2,6 +2,7 @@
 
 #include "proto/base/check.h"
 #include "server/store/block.h"
+#include "server/store/dictionaries.h"
 #include "server/store/hash_life.h"
 #include "server/store/memory.h"
 
@@ -162,6 +163,13 @@ entry_share(const struct entry *entry, struct entry_share *ret_share)
     if (__builtin_expect(flags & (ENTRY_IS_HASH | ENTRY_HAS_BLOCK), 0))
         share.size += flags & ENTRY_IS_HASH ? entry_hash(entry)->charged
                                             : block_memory(entry_block(entry));
+    if (__builtin_expect(flags & ENTRY_IS_PACKED, 0)) {
+        struct value value;
+        entry_value(entry, &value);
+        share.dictionary = (uint8_t)packed_dictionary(value.body);
+        share.raw_size = (uint32_t)packed_raw_size(value.body);
+        share.packed_size = entry->size;
+    }
     *ret_share = share;
 }
 
@@ -195,6 +203,7 @@ entry_value(const struct entry *entry, struct value *ret_value)
     }
     ret_value->schema = entry_schema(entry);
     ret_value->version = entry_version(entry);
+    ret_value->is_packed = (flags_of(entry) & ENTRY_IS_PACKED) != 0;
 }
 
 struct hash *
@@ -221,7 +230,7 @@ entry_revision(const struct entry *entry)
     }
     struct value value;
     entry_value(entry, &value);
-    return XXH3_64bits(value.body.data, value.body.size);
+    return XXH3_64bits_withSeed(value.body.data, value.body.size, value.is_packed);
 }
 
 void
@@ -267,7 +276,8 @@ flags_for(const struct value *value, bool has_expiry)
 {
     return (has_expiry ? (uint32_t)ENTRY_HAS_EXPIRY : 0) |
            (value->schema != 0 ? (uint32_t)ENTRY_HAS_SCHEMA : 0) |
-           (value->complement.size != 0 ? (uint32_t)ENTRY_HAS_COMPLEMENT : 0);
+           (value->complement.size != 0 ? (uint32_t)ENTRY_HAS_COMPLEMENT : 0) |
+           (value->is_packed ? (uint32_t)ENTRY_IS_PACKED : 0);
 }
 
 static void
@@ -277,14 +287,16 @@ copy(char *to, struct slice from)
         memmove(to, from.data, from.size);
 }
 
-/* Everything but flags, clock and key, which decide the layout; <body>: its bytes, or those of
- * the pointer to its block. */
+/* Everything but clock, key, and the flags that decide the layout; <body>: its bytes, or those
+ * of the pointer to its block. */
 static void
 write_value(struct entry *entry, const struct value *value, struct slice body,
             int64_t expiry_ms, uint32_t revision)
 {
     uint32_t flags = flags_of(entry);
     size_t offset = complement_offset(entry);
+    if (__builtin_expect(((flags & ENTRY_IS_PACKED) != 0) != value->is_packed, 0))
+        entry->word ^= ENTRY_IS_PACKED;
     copy(at(entry, offset), value->complement);
     copy(at(entry, offset + value->complement.size), body);
     entry->size = (uint32_t)value->body.size;
@@ -387,7 +399,8 @@ entry_overwrite(struct entry *entry, size_t held, const struct value *value, int
     bool has_expiry = (flags & ENTRY_HAS_EXPIRY) != 0;
     if (!has_expiry && expiry_ms != KEYSPACE_EXPIRY_NONE)
         return false;
-    if ((flags & ~(uint32_t)ENTRY_LONG_KEY) != flags_for(value, has_expiry) ||
+    static const uint32_t free_flags = ENTRY_LONG_KEY | ENTRY_IS_PACKED;
+    if (((flags ^ flags_for(value, has_expiry)) & ~free_flags) != 0 ||
         value->body.size >= BLOCK_SIZE_MIN)
         return false;
     size_t size = complement_offset(entry) + value->complement.size + value->body.size;
@@ -404,7 +417,14 @@ entry_overwrite(struct entry *entry, size_t held, const struct value *value, int
 bool
 entry_is_plain(const struct entry *entry)
 {
-    return (flags_of(entry) & (ENTRY_IS_HASH | ENTRY_HAS_SCHEMA | ENTRY_HAS_COMPLEMENT)) == 0;
+    return (flags_of(entry) &
+            (ENTRY_IS_HASH | ENTRY_HAS_SCHEMA | ENTRY_HAS_COMPLEMENT | ENTRY_IS_PACKED)) == 0;
+}
+
+bool
+entry_is_packed(const struct entry *entry)
+{
+    return (flags_of(entry) & ENTRY_IS_PACKED) != 0;
 }
 
 char *

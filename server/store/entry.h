@@ -33,6 +33,7 @@ enum {
     ENTRY_HAS_COMPLEMENT = 8,
     ENTRY_LONG_KEY = 16,
     ENTRY_HAS_BLOCK = 32,
+    ENTRY_IS_PACKED = 64, /* the body: server/store/dictionaries.h; never together */
 };
 
 enum { ENTRY_CLOCK_MASK = 0xffffff }; /* seconds, modulo 194 days */
@@ -77,11 +78,11 @@ bool entry_overwrite(struct entry *entry, size_t held, const struct value *value
                      int64_t expiry_ms, uint32_t revision);
 
 /*
- * Editing in place. A plain string (no schema, no complement) may be opened: NULL, nothing
- * changed, without memory. Else the entry that takes its place, with a body that nobody else
- * holds, of <size> bytes if it was shorter; those from the old end to <zeros_to> are zeros and
- * the rest undefined. <entry> is gone unless *ret_is_copy, where it is the caller's to free.
- * Some room is added for the next time.
+ * Editing in place. A plain string (no schema, no complement, not packed) may be opened: NULL,
+ * nothing changed, without memory. Else the entry that takes its place, with a body that nobody
+ * else holds, of <size> bytes if it was shorter; those from the old end to <zeros_to> are zeros
+ * and the rest undefined. <entry> is gone unless *ret_is_copy, where it is the caller's to
+ * free. Some room is added for the next time.
  */
 struct entry *entry_new_zeros(struct slice key, size_t size, uint32_t clock);
 struct entry *entry_open(struct entry *entry, size_t held, size_t size, size_t zeros_to,
@@ -102,6 +103,9 @@ struct entry_share {
     uint32_t schema;
     uint32_t version;
     bool has_complement;
+    uint8_t dictionary; /* 0: not packed, and the sizes mean nothing */
+    uint32_t raw_size;
+    uint32_t packed_size;
 };
 void entry_share(const struct entry *entry, struct entry_share *ret_share);
 

@@ -1,6 +1,7 @@
 #include "server/store/keyspace_parts.h"
 
 #include "proto/base/check.h"
+#include "server/store/dictionaries.h"
 #include "server/store/eviction.h"
 #include "server/store/frequency.h"
 #include "server/store/hash_life.h"
@@ -31,6 +32,9 @@ keyspace_new(const struct keyspace_options *options)
         memory_alloc(options->database_count * sizeof(keyspace->databases[0]));
     if (keyspace->databases == NULL)
         goto fail_databases;
+    keyspace->dictionaries = dictionaries_new();
+    if (keyspace->dictionaries == NULL)
+        goto fail_dictionaries;
     for (uint32_t db = 0; db < options->database_count; db++)
         atomic_init(&keyspace->databases[db], NULL);
     for (uint32_t i = 0; i < keyspace->shard_count; i++) {
@@ -46,6 +50,8 @@ keyspace_new(const struct keyspace_options *options)
                                                                .lfu_decay_minutes = 1});
     return keyspace;
 
+fail_dictionaries:
+    memory_free(keyspace->databases);
 fail_databases:
     memory_free(keyspace->shards);
 fail_shards:
@@ -69,9 +75,16 @@ keyspace_free(struct keyspace *keyspace)
     CHECK(atomic_load(&keyspace->detached_size) == 0);
     for (uint32_t i = 0; i < keyspace->shard_count; i++)
         shard_fini(&keyspace->shards[i]);
+    dictionaries_free(keyspace->dictionaries);
     memory_free(keyspace->databases);
     memory_free(keyspace->shards);
     memory_free(keyspace);
+}
+
+struct dictionaries *
+keyspace_dictionaries(const struct keyspace *keyspace)
+{
+    return keyspace->dictionaries;
 }
 
 void
@@ -458,7 +471,7 @@ keyspace_set_locked(struct keyspace *keyspace, const struct key *key, const stru
                     int64_t expiry_ms)
 {
     struct partition *partition = partition_make(keyspace, key);
-    if (partition == NULL || !partition_reserve(partition, value->schema, value->version))
+    if (partition == NULL || !partition_reserve(partition, value))
         return false;
     uint32_t revision = next_revision(keyspace, key);
     void **slot = partition_find(partition, key);
@@ -537,7 +550,7 @@ keyspace_rebase_locked(struct keyspace *keyspace, const struct key *key,
     struct partition *partition;
     void **slot;
     if (!locate(keyspace, key, &partition, &slot) || entry_type(*slot) != ENTRY_STRING ||
-        !partition_reserve(partition, value->schema, value->version))
+        !partition_reserve(partition, value))
         return false;
     struct entry *old = *slot;
     int64_t expiry_ms = entry_expiry_ms(old);
@@ -645,12 +658,15 @@ keyspace_move_locked(struct keyspace *keyspace, const struct key *from, const st
         return true;
     struct entry *old = *from_slot;
     struct partition *target = partition_make(keyspace, to);
-    if (target == NULL || !partition_reserve(target, entry_schema(old), entry_version(old)))
+    bool is_hash = entry_type(old) == ENTRY_HASH;
+    struct value value;
+    if (!is_hash)
+        entry_value(old, &value);
+    if (target == NULL || (!is_hash && !partition_reserve(target, &value)))
         return false;
 
     int64_t expiry_ms = entry_expiry_ms(old);
     uint32_t revision = next_revision(keyspace, to);
-    bool is_hash = entry_type(old) == ENTRY_HASH;
     struct entry *entry;
     if (is_hash) {
         struct hash fields;
@@ -661,8 +677,6 @@ keyspace_move_locked(struct keyspace *keyspace, const struct key *from, const st
         size_t budget = SIZE_MAX;
         (void)hash_free_some(&fields, &budget); /* empty unless there was no memory */
     } else {
-        struct value value;
-        entry_value(old, &value);
         entry = entry_new_string(to->name, &value, expiry_ms, revision, entry_clock(old));
     }
     if (entry == NULL)

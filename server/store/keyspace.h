@@ -23,8 +23,9 @@
 
 struct keyspace;
 struct entry;
-struct block; /* server/store/block.h */
-struct hash;  /* server/store/hash.h */
+struct block;        /* server/store/block.h */
+struct hash;         /* server/store/hash.h */
+struct dictionaries; /* server/store/dictionaries.h */
 
 enum { KEYSPACE_EXPIRY_NONE = -1 };
 
@@ -45,6 +46,7 @@ struct value {
     struct block *block; /* that <body> starts in, if it is large; NULL: it is to be copied */
     uint32_t schema;     /* id in the registry, never reused; below 65,536 */
     uint32_t version;    /* the writer's, 0 where plain; below 65,536 */
+    bool is_packed;      /* <body> is packed: server/store/dictionaries.h */
 };
 
 struct keyspace_options {
@@ -128,15 +130,16 @@ bool keyspace_set_locked(struct keyspace *keyspace, const struct key *key,
                          const struct value *value, int64_t expiry_ms);
 
 /*
- * Edit in place: the body of the plain string (neither schema nor complement) under <key>,
- * grown to <size> bytes if it is shorter, to be changed by the caller before the unlock. The
- * bytes from the old end to <zeros_to> (at most <size>) are zeros, those behind it undefined.
- * An absent key is created, wholly of zeros and without expiry; an expiry that is there stays.
- * Marks watchers. NULL without memory. O(1), amortized, beside the zeros.
+ * Edit in place: the body of the plain string (no schema, no complement, not packed) under
+ * <key>, grown to <size> bytes if it is shorter, to be changed by the caller before the unlock.
+ * The bytes from the old end to <zeros_to> (at most <size>) are zeros, those behind it
+ * undefined. An absent key is created, wholly of zeros and without expiry; an expiry that is
+ * there stays. Marks watchers. NULL without memory. O(1), amortized, beside the zeros.
  */
 char *keyspace_edit_locked(struct keyspace *keyspace, const struct key *key, size_t size,
                            size_t zeros_to);
 bool entry_is_plain(const struct entry *entry); /* may it be edited so? */
+bool entry_is_packed(const struct entry *entry);
 
 /*
  * Replace body, complement and version of an existing string entry by an equivalent record:
@@ -279,6 +282,14 @@ bool keyspace_compact(struct keyspace *keyspace, struct keyspace_place *place, s
 
 /* Bytes that wait for keyspace_free_some(). */
 uint64_t keyspace_detached(const struct keyspace *keyspace);
+
+/* Those that bodies are packed with; they live as long as the keyspace. */
+struct dictionaries *keyspace_dictionaries(const struct keyspace *keyspace);
+
+/* Entries packed with <dictionary>, and their sizes; exact only under keyspace_lock_all(),
+ * where no entry moves meanwhile. No lock needed. */
+struct tally_sum;
+void keyspace_packed(struct keyspace *keyspace, unsigned dictionary, struct tally_sum *ret_sum);
 
 /* Live records of (schema, version), and how many of them carry a complement. */
 void keyspace_census(struct keyspace *keyspace, uint32_t schema, uint32_t version,

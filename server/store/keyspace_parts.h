@@ -36,6 +36,8 @@ struct keyspace {
     atomic_uint_least32_t database_end; /* no database from here on was ever written to */
     atomic_bool is_charge_stale;        /* the step sank: partitions may owe more than one */
 
+    struct dictionaries *dictionaries; /* [owned] */
+
     const atomic_size_t *remove_gate; /* [const] */
     keyspace_on_remove *on_remove;    /* [const] */
     void *remove_context;             /* [const] */

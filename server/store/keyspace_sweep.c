@@ -174,6 +174,21 @@ keyspace_reset_longest_hold(struct keyspace *keyspace)
 }
 
 void
+keyspace_packed(struct keyspace *keyspace, unsigned dictionary, struct tally_sum *ret_sum)
+{
+    struct tally_sum sum = {0};
+    for (uint32_t db = 0; db < keyspace->database_count; db++) {
+        for (uint32_t i = 0; i < keyspace->shard_count; i++) {
+            const struct partition *partition = keyspace_partition(keyspace, db, i);
+            if (partition == NULL)
+                break;
+            tally_sum(&partition->tally, dictionary, &sum);
+        }
+    }
+    *ret_sum = sum;
+}
+
+void
 keyspace_census(struct keyspace *keyspace, uint32_t schema, uint32_t version,
                 uint64_t *ret_records, uint64_t *ret_complements)
 {
@@ -282,7 +297,7 @@ retag_slot(void *context, void **slot)
         return;
     struct shard *shard = &scan->keyspace->shards[scan->shard];
     struct entry *entry = NULL;
-    if (partition_reserve(scan->partition, value.schema, value.version))
+    if (partition_reserve(scan->partition, &value))
         entry = entry_new_string(entry_key(old), &value, entry_expiry_ms(old),
                                  ++shard->revision, entry_clock(old));
     if (entry == NULL) {

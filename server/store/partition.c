@@ -1,6 +1,7 @@
 #include "server/store/partition.h"
 
 #include "proto/base/check.h"
+#include "server/store/dictionaries.h"
 #include "server/store/hash_life.h"
 
 #define XXH_INLINE_ALL
@@ -30,7 +31,8 @@ static void
 update_memory(struct partition *partition)
 {
     uint64_t size = counter_get(&partition->entries_size) + partition->table.memory +
-                    census_memory(&partition->census) + memory_size(partition->spare);
+                    census_memory(&partition->census) + partition->tally.memory +
+                    memory_size(partition->spare);
     counter_set(&partition->memory_size, size);
     if (charge_is_due(partition->charge, partition->charged, size))
         partition_charge(partition);
@@ -54,6 +56,7 @@ partition_fini(struct partition *partition)
     }
     memory_free(partition->spare);
     census_fini(&partition->census);
+    tally_fini(&partition->tally);
 }
 
 void **
@@ -77,11 +80,14 @@ partition_find_hash(const struct partition *partition, uint64_t hash)
 }
 
 bool
-partition_reserve(struct partition *partition, uint32_t schema, uint32_t version)
+partition_reserve(struct partition *partition, const struct value *value)
 {
-    if (schema == 0)
+    if (value->schema == 0 && !value->is_packed)
         return true;
-    bool reserved = census_reserve(&partition->census, schema, version);
+    bool reserved =
+        (value->schema == 0 ||
+         census_reserve(&partition->census, value->schema, value->version)) &&
+        (!value->is_packed || tally_reserve(&partition->tally, packed_dictionary(value->body)));
     update_memory(partition);
     return reserved;
 }
@@ -106,6 +112,14 @@ count_record(struct partition *partition, const struct entry_share *share, int s
                    share->has_complement ? sign : 0);
 }
 
+static void
+count_packed(struct partition *partition, const struct entry_share *share, int sign)
+{
+    if (share->dictionary != 0)
+        tally_add(&partition->tally, share->dictionary, sign, share->raw_size,
+                  share->packed_size);
+}
+
 /* One share of the sums in place of another. */
 static void
 count(struct partition *partition, const struct entry_share *before,
@@ -119,6 +133,10 @@ count(struct partition *partition, const struct entry_share *before,
         after->has_complement != before->has_complement) {
         count_record(partition, before, -1);
         count_record(partition, after, 1);
+    }
+    if (__builtin_expect((before->dictionary | after->dictionary) != 0, 0)) {
+        count_packed(partition, before, -1);
+        count_packed(partition, after, 1);
     }
     if (after->size != before->size) {
         if (after->size != 0) /* the shift is of a difference of either sign */
@@ -201,6 +219,7 @@ partition_detach(struct partition *partition, size_t *ret_size)
     counter_set(&partition->expiry_sum, 0);
     counter_set(&partition->entries_size, 0);
     census_clear(&partition->census);
+    tally_clear(&partition->tally);
     update_memory(partition);
     return detached;
 }

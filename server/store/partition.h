@@ -14,6 +14,7 @@
 #include "server/store/entry.h"
 #include "server/store/memory.h"
 #include "server/store/table.h"
+#include "server/store/tally.h"
 
 #include <stdalign.h>
 
@@ -33,6 +34,7 @@ struct partition {
     uint64_t charged;            /* what the sum was told */
     size_t typical_size;         /* of an entry written lately, about: a moving average */
     struct census census;
+    struct tally tally;
     struct detached *spare; /* [owned] so that a flush needs no memory */
 };
 
@@ -49,8 +51,8 @@ void **partition_find(const struct partition *partition, const struct key *key);
 /* Likewise of a key of which only the hash is known. */
 void **partition_find_hash(const struct partition *partition, uint64_t hash);
 
-/* Room for records of (schema, version) in the census; schema 0 needs none. */
-bool partition_reserve(struct partition *partition, uint32_t schema, uint32_t version);
+/* Room for <value> in the census and the tally; a plain one needs none. */
+bool partition_reserve(struct partition *partition, const struct value *value);
 
 /* Put <entry> under <key>: into <slot>, where it replaces (counts out) what is there, which
  * stays the caller's, or as a new item where <slot> is NULL. False, nothing changed, without
