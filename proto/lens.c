@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "proto/lens/convert.h"
+#include "proto/lens/opaque.h"
 
 const char *
 lens_reason_name(enum lens_reason reason)
@@ -241,6 +242,9 @@ lens_rebase(const struct lens_schema *schema, const struct lens_record *record, 
             struct arena *arena, struct lens_record *ret_record,
             struct lens_failure *ret_failure)
 {
+    if (schema->opaque) {
+        return opaque_rebase(schema, record, to, arena, ret_record, ret_failure);
+    }
     struct walk walk = {
         .run = {.schema = schema, .arena = arena, .failure = ret_failure, .remember = true}};
     struct lens_record rebased = {.version = to};
@@ -285,6 +289,9 @@ lens_explain(const struct lens_schema *schema, const struct lens_record *record,
              struct arena *arena, void (*on_note)(void *context, const struct lens_note *note),
              void *context, struct slice *ret_view, struct lens_failure *ret_failure)
 {
+    if (schema->opaque) {
+        return opaque_view(schema, record, to, ret_view, ret_failure);
+    }
     struct walk walk = {.run = {.schema = schema,
                                 .arena = arena,
                                 .failure = ret_failure,
@@ -314,6 +321,9 @@ bool
 lens_forget(const struct lens_schema *schema, const struct lens_record *record, unsigned first,
             unsigned last, struct arena *arena, struct slice *ret_complement)
 {
+    if (schema->opaque) {
+        return opaque_forget(record, first, last, arena, ret_complement);
+    }
     struct section *sections;
     size_t count;
     struct slice *lists = arena_calloc(arena, schema->version_count, sizeof(*lists));
@@ -461,6 +471,9 @@ checking_run(const struct lens_schema *schema, unsigned version, struct arena *a
 bool
 lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body)
 {
+    if (schema->opaque) {
+        return true;
+    }
     const struct plan_format *format = &schema->versions[version - 1].format;
     struct arena arena;
     struct document document;
@@ -486,6 +499,14 @@ lens_write(const struct lens_schema *schema, const struct lens_record *old, unsi
     if (by < 1 || by > schema->version_count) {
         fail(ret_failure, LENS_NO_VERSION, by, by, "the writer's version is unknown");
         return LENS_WRITE_REFUSED;
+    }
+    if (schema->opaque) {
+        if (opaque_write(schema, old, by, body, arena, ret_record)) {
+            return LENS_WRITE_OK;
+        }
+        fail(ret_failure, LENS_BUDGET, by, by, "out of memory");
+        *ret_record = record;
+        return LENS_WRITE_QUARANTINE;
     }
     if (schema->strict) {
         struct document document;

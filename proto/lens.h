@@ -52,6 +52,7 @@ enum lens_compression {
     X(LENS_TOO_LONG, "too-long")     /* over 1,000 digits */                                   \
     X(LENS_RANGE, "range")           /* a value that the target form has no place for */       \
     X(LENS_REFERENCE, "reference")   /* what the codec refers to by its place would move */    \
+    X(LENS_SLOT, "slot")             /* opaque: the version has written nothing */             \
     X(LENS_NO_VERSION, "no-version") /* the record's or reader's version is unknown */         \
     X(LENS_BUDGET, "budget")         /* beyond depth, size or memory limits */
 

@@ -59,8 +59,9 @@ enum plan_kind {
 };
 
 struct plan_entry {
-    struct slice key; /* text */
-    struct slice raw; /* the string that it becomes */
+    struct slice key;  /* text */
+    struct slice text; /* what it becomes */
+    struct slice raw;  /* the string that it becomes */
 };
 
 /* One direction of a map. */
@@ -166,6 +167,8 @@ struct lens_schema {
     enum lens_outcome outcome;
     bool strict;
     enum lens_compression compression;
+    bool opaque;                    /* slots per version: see opaque.h */
+    bool drops_others;              /* a write drops the other slots */
     int64_t complement_retention_s; /* of what only withdrawn versions have */
     struct plan_format format;      /* of versions that state none */
     struct plan_limits limits;

@@ -94,6 +94,28 @@ bool reader_carry_identity(struct reader *reader, struct tree_node *array,
                            const struct plan_list *list, const struct plan_version *from,
                            struct plan_version *to);
 
+/* --- format.c: how documents are written ------------------------------------------------- */
+
+/* A codec, or a list of them from the outside in; *ret_format stays where it is refused. */
+bool format_read(struct reader *reader, struct tree_node *node, struct plan_format *ret_format);
+
+/* Where the state is in its document; the codecs have been read. */
+bool format_read_inside(struct reader *reader, struct tree_node *node,
+                        struct plan_format *format);
+
+/* *format, and what <version> states itself. */
+bool format_read_version(struct reader *reader, struct tree_node *version,
+                         struct plan_format *format);
+
+bool format_same(const struct plan_format *a, const struct plan_format *b);
+bool format_is_opaque(const struct plan_format *format);
+
+/*
+ * What the fingerprints of steps start from: what is remembered of a step is spelled in the
+ * codec of its documents.
+ */
+uint64_t format_seed(const struct plan_format *format);
+
 /*
  * Append to a NUL-terminated path of <capacity> bytes, cut where it is full: printable ASCII
  * only, with <escape> '~' and '/' as a JSON Pointer writes them (RFC 6901).

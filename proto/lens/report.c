@@ -32,13 +32,8 @@ static bool
 is_undone(const struct plan_table *back, const struct plan_entry *entry)
 {
     for (size_t i = 0; i < back->count; i++) {
-        /* Tables hold usual spellings, so equal strings are equal bytes. */
-        struct slice raw = entry->raw;
-        if (raw.size == back->entries[i].key.size + 2 &&
-            memcmp(raw.data + 1, back->entries[i].key.data, raw.size - 2) == 0) {
-            struct slice again = back->entries[i].raw;
-            return again.size == entry->key.size + 2 &&
-                   memcmp(again.data + 1, entry->key.data, entry->key.size) == 0;
+        if (slice_equal(entry->text, back->entries[i].key)) {
+            return slice_equal(back->entries[i].text, entry->key);
         }
     }
     return false;

@@ -4,9 +4,6 @@
 
 #include <xxhash.h>
 
-#include "proto/codec/msgpack.h"
-#include "proto/codec/php.h"
-#include "proto/codec/pickle.h"
 #include "proto/lens/reader.h"
 
 /* --- members of the document ----------------------------------------------------------------
@@ -50,66 +47,6 @@ read_patterns(struct reader *reader, struct tree_node *array, bool prefixes_only
     *ret_patterns = patterns;
     *ret_count = count;
     return true;
-}
-
-static const struct codec *const codecs[] = {&codec_json, &codec_msgpack, &codec_php,
-                                             &codec_pickle};
-
-static bool
-read_codec(struct reader *reader, struct tree_node *node, struct plan_format *format)
-{
-    struct slice text;
-    if (!reader_string(reader, node, &text)) {
-        return false;
-    }
-    if (format->count == PLAN_LAYERS_MAX) {
-        return reader_refuse(reader, node, "more than %d codecs in each other",
-                             PLAN_LAYERS_MAX);
-    }
-    for (size_t i = 0; i < sizeof(codecs) / sizeof(*codecs); i++) {
-        if (slice_equal(text, slice_from_string(codecs[i]->name))) {
-            format->codecs[format->count++] = codecs[i];
-            return true;
-        }
-    }
-    return reader_refuse(reader, node, "codec '%.*s' is not supported yet",
-                         (int)(text.size < 40 ? text.size : 40), text.data);
-}
-
-/* A codec, or a list of them from the outside in; *ret_format stays where it is refused. */
-static bool
-read_codecs(struct reader *reader, struct tree_node *node, struct plan_format *ret_format)
-{
-    struct plan_format format = {.inside = ret_format->inside};
-    if (node->type != KIND_ARRAY) {
-        if (!read_codec(reader, node, &format)) {
-            return false;
-        }
-    } else {
-        if (!reader_array(reader, node)) {
-            return false;
-        }
-        for (struct tree_node *item = tree_first(node); item != NULL; item = item->next) {
-            if (!read_codec(reader, item, &format)) {
-                return false;
-            }
-        }
-        if (format.count == 0) {
-            return reader_refuse(reader, node, "a list of codecs must not be empty");
-        }
-    }
-    *ret_format = format;
-    return true;
-}
-
-/* Where the state is in its document; the codecs have been read. */
-static bool
-read_inside(struct reader *reader, struct tree_node *node, struct plan_format *format)
-{
-    reader->codec = codec_values(format->codecs[0]);
-    bool done = reader_path(reader, node, false, &format->inside);
-    reader->codec = plan_format_codec(format);
-    return done;
 }
 
 static bool
@@ -290,36 +227,6 @@ refuse_later(struct reader *reader, struct tree_node *object, const char *const 
 }
 
 static bool
-format_same(const struct plan_format *a, const struct plan_format *b)
-{
-    bool same = a->count == b->count && plan_path_same(&a->inside, &b->inside);
-    for (unsigned i = 0; same && i < a->count; i++) {
-        same = a->codecs[i] == b->codecs[i];
-    }
-    return same;
-}
-
-/*
- * What the fingerprints of steps start from: what is remembered of a step is spelled in the
- * codec of its documents.
- */
-static uint64_t
-format_seed(const struct plan_format *format)
-{
-    uint64_t seed = 0;
-    for (unsigned i = 0; i < format->count; i++) {
-        const char *name = format->codecs[i]->name;
-        if (format->count > 1 || format->codecs[i] != &codec_json) {
-            seed = XXH3_64bits_withSeed(name, strlen(name), seed);
-        }
-    }
-    if (format->inside.count > 0) {
-        seed = XXH3_64bits_withSeed(format->inside.text.data, format->inside.text.size, seed);
-    }
-    return seed;
-}
-
-static bool
 read_steps(struct reader *reader, struct tree_node *steps, struct lens_schema *schema,
            unsigned version)
 {
@@ -342,26 +249,6 @@ read_steps(struct reader *reader, struct tree_node *steps, struct lens_schema *s
                                  &schema->versions[version - 1]);
 }
 
-/* How the documents of a version are written, where it states that itself. */
-static bool
-read_version_format(struct reader *reader, struct tree_node *version,
-                    struct plan_format *format)
-{
-    struct tree_node *codec = reader_member(version, "codec");
-    struct tree_node *inside = reader_member(version, "inside");
-    struct plan_format own = *format;
-    if ((codec != NULL && !read_codecs(reader, codec, &own)) ||
-        (inside != NULL && !read_inside(reader, inside, &own))) {
-        return false;
-    }
-    if (!format_same(&own, format) && (own.inside.count > 0 || format->inside.count > 0)) {
-        return reader_refuse(reader, codec != NULL ? codec : inside,
-                             "a codec cannot change where there is an 'inside'");
-    }
-    *format = own;
-    return true;
-}
-
 static bool
 read_version(struct reader *reader, struct tree_node *node, struct lens_schema *schema,
              unsigned version)
@@ -372,11 +259,16 @@ read_version(struct reader *reader, struct tree_node *node, struct lens_schema *
     *format = schema->format;
     if (node->type != KIND_OBJECT || !reader_kept(reader, is_object) ||
         !reader_kept(reader, read_number(reader, node, version)) ||
-        !reader_kept(reader, read_version_format(reader, node, format))) {
+        !reader_kept(reader, format_read_version(reader, node, format))) {
         return false;
     }
     struct tree_node *steps = reader_member(node, "steps");
     reader->codec = plan_format_codec(format);
+    if (schema->opaque && steps != NULL &&
+        !(steps->type == KIND_ARRAY && tree_open(&codec_json, steps, reader->arena) &&
+          steps->box->count == 0)) {
+        return reader_refuse(reader, steps, "what is opaque has no steps");
+    }
     if (version > 1) {
         return read_steps(reader, steps, schema, version);
     }
@@ -403,6 +295,9 @@ read_versions(struct reader *reader, struct tree_node *array, struct tree_node *
     if (schema->versions == NULL || schema->steps == NULL) {
         return reader_no_memory(reader);
     }
+    if (identity != NULL && schema->opaque) {
+        return reader_refuse(reader, identity, "what is opaque has no identity");
+    }
     if (identity != NULL && !reader_kept(reader, read_identity(reader, identity, schema))) {
         return false;
     }
@@ -419,7 +314,7 @@ read_versions(struct reader *reader, struct tree_node *array, struct tree_node *
 static bool
 read_head(struct reader *reader, struct tree_node *root, struct lens_schema *schema)
 {
-    static const char *const later[] = {"fields", "on_write", NULL};
+    static const char *const later[] = {"fields", NULL};
     struct tree_node *name;
     struct tree_node *keys;
     struct tree_node *codec;
@@ -430,10 +325,10 @@ read_head(struct reader *reader, struct tree_node *root, struct lens_schema *sch
     }
     struct tree_node *inside = reader_member(root, "inside");
     bool has_codec = reader_need(reader, root, "codec", &codec) &&
-                     read_codecs(reader, codec, &schema->format);
+                     format_read(reader, codec, &schema->format);
     if (!reader_kept(reader, has_codec) ||
         (inside != NULL &&
-         !reader_kept(reader, read_inside(reader, inside, &schema->format))) ||
+         !reader_kept(reader, format_read_inside(reader, inside, &schema->format))) ||
         !refuse_later(reader, root, later)) {
         return false;
     }
@@ -470,6 +365,36 @@ read_db(struct reader *reader, struct tree_node *node, struct lens_schema *schem
         return false;
     }
     schema->db = (int)value;
+    return true;
+}
+
+/* What is said of opaque schemas only, and what of them is refused. */
+static bool
+read_opaque(struct reader *reader, struct tree_node *root, struct lens_schema *schema)
+{
+    struct tree_node *on_write = reader_member(root, "on_write");
+    struct tree_node *outcome = reader_member(root, "on_untranslatable");
+    struct slice text;
+    schema->opaque = format_is_opaque(&schema->format);
+    if (on_write != NULL) {
+        if (!schema->opaque) {
+            return reader_refuse(reader, on_write, "'on_write' is for opaque schemas");
+        }
+        if (!reader_string(reader, on_write, &text)) {
+            return false;
+        }
+        if (!slice_equal(text, SLICE_OF("drop_others"))) {
+            return reader_refuse(reader, on_write, "must be \"drop_others\"");
+        }
+        schema->drops_others = true;
+    }
+    if (!schema->opaque) {
+        return true;
+    }
+    if (outcome != NULL && schema->outcome != LENS_OUTCOME_MISS) {
+        return reader_refuse(reader, outcome, "a slot that is empty reads as absent: \"miss\"");
+    }
+    schema->outcome = LENS_OUTCOME_MISS;
     return true;
 }
 
@@ -512,6 +437,9 @@ read_document(struct reader *reader, struct tree_node *root, struct lens_schema 
     }
     if ((member = reader_member(root, "limits")) != NULL &&
         !reader_kept(reader, read_limits(reader, member, &schema->limits))) {
+        return false;
+    }
+    if (!reader_kept(reader, read_opaque(reader, root, schema))) {
         return false;
     }
     bool has_versions =

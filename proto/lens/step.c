@@ -156,6 +156,7 @@ read_table(struct steps *steps, struct tree_node *node, const char *name,
             !reader->codec->string_encode(reader->arena, text, &entries[i].raw)) {
             return reader_no_memory(reader);
         }
+        entries[i].text = text;
     }
     ret_table->entries = entries;
     ret_table->count = count;
