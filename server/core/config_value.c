@@ -233,28 +233,24 @@ is_algorithm(struct slice word)
 const char *
 config_value_compression(const struct slice *words, size_t count, struct buffer *ret_text)
 {
-    static const char wrong[] =
-        "must be a key, or the start of keys and a '*', then lz4, zstd or none, as often as "
-        "wanted";
-    if (count == 1) {
-        struct words parts;
-        if (words_init(&parts, words[0]) != WORDS_READY) {
-            return wrong;
+    struct words parts = {0};
+    struct buffer text;
+    buffer_init(&text, 0);
+    config_value_join(words, count, &text); /* a word may hold several */
+    bool is_good = !text.failed && words_init(&parts, buffer_slice(&text)) == WORDS_READY;
+    if (is_good) {
+        is_good = parts.count % 2 == 0;
+        for (size_t i = 0; i < parts.count; i++) {
+            is_good &= i % 2 == 0 ? is_pattern(parts.items[i]) : is_algorithm(parts.items[i]);
         }
-        const char *reason = parts.count == 1 ? wrong : NULL;
-        if (parts.count > 1) {
-            reason = config_value_compression(parts.items, parts.count, ret_text);
-        }
+        config_value_join(parts.items, is_good ? parts.count : 0, ret_text);
         words_fini(&parts);
-        return reason;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (count % 2 != 0 || !(i % 2 == 0 ? is_pattern(words[i]) : is_algorithm(words[i]))) {
-            return wrong;
-        }
-    }
-    config_value_join(words, count, ret_text);
-    return NULL;
+    buffer_fini(&text);
+    return is_good
+               ? NULL
+               : "must be a key, or the start of keys and a '*', then lz4, zstd or none, as "
+                 "often as wanted";
 }
 
 void
