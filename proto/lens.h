@@ -142,8 +142,8 @@ struct lens_op {
 };
 
 /*
- * Every op of every step, those inside an `each` behind it. False without memory. <arena> holds
- * the paths.
+ * Every op of every step, those inside an `each` behind it; first, where the codec changes,
+ * "codec". False without memory. <arena> holds the paths.
  */
 typedef void lens_on_op(void *context, const struct lens_op *op);
 bool lens_schema_ops(const struct lens_schema *schema, struct arena *arena, lens_on_op *on_op,

@@ -208,6 +208,20 @@ report_op(struct report *report, unsigned from, struct level *level, struct leve
     return true;
 }
 
+/* Below the ops: what a codec has that the other lacks is untranslatable, and so never lost. */
+static bool
+report_codec(struct report *report, unsigned from)
+{
+    char at[48];
+    struct lens_op told = {.from = from, .name = "codec"};
+    (void)snprintf(at, sizeof(at), "/versions/%u/codec", from);
+    if (!arena_copy(report->arena, slice_from_string(at), &told.at)) {
+        return false;
+    }
+    report->on_op(report->context, &told);
+    return true;
+}
+
 static bool
 report_step(struct report *report, const struct lens_schema *schema, unsigned from)
 {
@@ -216,6 +230,9 @@ report_step(struct report *report, const struct lens_schema *schema, unsigned fr
     char at[48];
     (void)snprintf(at, sizeof(at), "/versions/%u/steps", from);
     levels[0].at = slice_from_string(at);
+    if (schema->steps[from - 1].converts && !report_codec(report, from)) {
+        return false;
+    }
     while (depth > 0) {
         struct level *top = &levels[depth - 1];
         struct level inner;

@@ -236,6 +236,9 @@ try_target(struct trial *trial, const struct lens_record *record, const struct v
     struct lens_failure failure = {.reason = LENS_OK};
     struct views after;
     if (!rebase(trial, record, to, &there, &failure)) {
+        if (failure.reason == LENS_SLOT) {
+            return; /* opaque, and not written yet: nothing is lost */
+        }
         lose(trial, lens_reason_name(failure.reason), record->version, to, &failure);
         return;
     }

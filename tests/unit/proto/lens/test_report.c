@@ -164,6 +164,17 @@ ops_are_classed_by_what_they_may_lose(void **state)
 }
 
 static void
+a_change_of_codec_is_told(void **state)
+{
+    (void)state;
+    told_is("{\"schema\":\"s\",\"keys\":[\"k:*\"],\"codec\":\"json\",\"versions\":["
+            "{\"version\":1},{\"version\":2,\"codec\":\"msgpack\",\"steps\":["
+            "{\"op\":\"rename\",\"path\":\"/a\",\"to\":\"b\"}]}]}",
+            "/versions/1/codec codec  iso/iso\n"
+            "/versions/1/steps/0 rename /a iso/iso\n");
+}
+
+static void
 a_map_is_iso_where_its_tables_undo_each_other(void **state)
 {
     (void)state;
@@ -205,6 +216,7 @@ main(void)
         cmocka_unit_test(problems_are_bounded),
         cmocka_unit_test(a_schema_is_the_same_whether_checked_or_made),
         cmocka_unit_test(ops_are_classed_by_what_they_may_lose),
+        cmocka_unit_test(a_change_of_codec_is_told),
         cmocka_unit_test(a_map_is_iso_where_its_tables_undo_each_other),
         cmocka_unit_test(ops_within_each_have_the_path_of_every_element),
     };
