@@ -142,12 +142,14 @@ struct codec {
     const char *(*name_at)(struct slice text, size_t offset);
 
     /*
-     * What a checked document is as a value, and the document that an edited value is; NULL
-     * where they are the same. <root> is the tree of the document, <value> its text now.
-     * CODEC_RANGE or CODEC_REFERENCE, with *ret_problem, for a value that can be none.
+     * Check a document, as check() does, and find what it is as a value; and back: the document
+     * that an edited value is. NULL where documents are values. <root> is the tree of the
+     * document, <value> its text now. CODEC_RANGE or CODEC_REFERENCE, with *ret_problem, for a
+     * value that can be none.
      */
-    enum codec_status (*document_open)(struct slice text, struct arena *arena,
-                                       struct codec_document *ret_document);
+    enum codec_status (*document_open)(struct slice text, unsigned depth_max,
+                                       struct arena *arena, struct codec_document *ret_document,
+                                       size_t *ret_offset);
     unsigned form_alone;  /* of documents made from nothing: the body, */
     unsigned form_inside; /* or in a string of another document */
     enum codec_status (*document_close)(const struct codec_document *document,

@@ -144,6 +144,21 @@ head_of(struct slice raw)
 }
 
 /*
+ * Most values are small integers and short strings, whose first byte says it all: behind such a
+ * one, or NULL for any other, and for one that is cut off.
+ */
+static inline const char *
+short_end(const char *at, const char *end)
+{
+    uint8_t first = at < end ? (uint8_t)*at : 0xC1;
+    if (first < 0x80 || first >= 0xE0) {
+        return at + 1;
+    }
+    size_t size = (first & 0x1Fu) + 1u;
+    return (first & 0xE0) == 0xA0 && size <= (size_t)(end - at) ? at + size : NULL;
+}
+
+/*
  * Check one value that starts at <at>: behind it, or NULL with *ret_status and *ret_at set. The
  * values still to come are counted per open container.
  */
@@ -156,21 +171,26 @@ value_check(const char *at, const char *end, unsigned depth_max, enum codec_stat
     struct msgpack_head head;
     *ret_status = CODEC_BAD;
     for (;;) {
+        const char *next = short_end(at, end);
         *ret_at = at;
-        if (!head_read(at, end, &head)) {
-            return NULL;
-        }
-        at += head.size;
-        if (head.body > (uint64_t)(end - at)) {
-            return NULL;
-        }
-        at += head.body;
-        if (kind_is_container(head.kind)) {
-            if (depth == depth_max) {
-                *ret_status = CODEC_DEEP;
+        if (next != NULL) {
+            at = next;
+        } else {
+            if (!head_read(at, end, &head)) {
                 return NULL;
             }
-            left[depth++] = head.values;
+            at += head.size;
+            if (head.body > (uint64_t)(end - at)) {
+                return NULL;
+            }
+            at += head.body;
+            if (kind_is_container(head.kind)) {
+                if (depth == depth_max) {
+                    *ret_status = CODEC_DEEP;
+                    return NULL;
+                }
+                left[depth++] = head.values;
+            }
         }
         while (depth > 0 && left[depth - 1] == 0) {
             depth--;
@@ -188,6 +208,11 @@ value_skip(const char *at, const char *end)
 {
     struct msgpack_head head;
     for (uint64_t left = 1; left > 0; left--) {
+        const char *next = short_end(at, end);
+        if (next != NULL) {
+            at = next;
+            continue;
+        }
         bool valid = head_read(at, end, &head);
         CHECK(valid && head.body <= (uint64_t)(end - at) - head.size);
         at += head.size + head.body;
@@ -286,6 +311,10 @@ key_label(struct slice raw)
 static bool
 key_is(struct slice raw, struct slice text)
 {
+    if (((uint8_t)raw.data[0] & 0xE0) == 0xA0) {
+        return raw.size == text.size + 1 &&
+               (text.size == 0 || memcmp(raw.data + 1, text.data, text.size) == 0);
+    }
     return raw.size > text.size && is_name(raw) && slice_equal(payload(raw), text);
 }
 

@@ -75,12 +75,19 @@ float_end(const char *at, const char *end)
 static const char *
 size_end(const char *at, const char *end, uint64_t *ret_size)
 {
-    const char *stop = integer_end(at, end);
-    if (stop == NULL || stop == end || *stop != ':' ||
-        !slice_to_uint64(slice_make(at, (size_t)(stop - at)), ret_size)) {
+    const char *first = at;
+    uint64_t size = 0;
+    for (; at < end && is_digit(*at); at++) {
+        if (at - first == 19) {
+            return NULL; /* more than there can be bytes */
+        }
+        size = size * 10 + (uint64_t)(*at - '0');
+    }
+    if (at == first || at == end || *at != ':' || (*first == '0' && at - first > 1)) {
         return NULL;
     }
-    return stop + 1;
+    *ret_size = size;
+    return at + 1;
 }
 
 /* 5:"bytes", from the size on; behind it, or NULL. */
@@ -139,13 +146,26 @@ custom_end(const char *at, const char *end)
     return at + size + 2;
 }
 
+/* What a valid key or string spells. */
+static struct slice
+key_label(struct slice raw)
+{
+    if (raw.data[0] == 'i') {
+        return slice_make(raw.data + 2, raw.size - 3);
+    }
+    const char *at = raw.data + 2;
+    while (*at != ':') {
+        at++;
+    }
+    return slice_make(at + 2, (size_t)(raw.data + raw.size - 2 - (at + 2)));
+}
+
 /* Does the key <raw> say that it is number <index> of a list? */
 static bool
 is_position(struct slice raw, uint64_t index)
 {
-    char key[32];
-    int size = snprintf(key, sizeof(key), "i:%llu;", (unsigned long long)index);
-    return slice_equal(raw, slice_make(key, (size_t)size));
+    uint64_t number;
+    return raw.data[0] == 'i' && slice_to_uint64(key_label(raw), &number) && number == index;
 }
 
 /*
@@ -366,17 +386,19 @@ variable_end(const char *at, const char *end, unsigned depth_max, struct slice *
     return value_scan(bar + 1, end, depth_max, ret_status, ret_at, &kind, NULL, NULL);
 }
 
+/* How many variables a session holds. */
 static enum codec_status
-session_check(struct slice text, unsigned depth_max, size_t *ret_offset)
+session_check(struct slice text, unsigned depth_max, size_t *ret_count, size_t *ret_offset)
 {
     const char *end = text.data + text.size;
     struct slice name;
     enum codec_status status = CODEC_OK;
+    size_t count = 0;
     if (depth_max == 0) {
         *ret_offset = 0;
         return CODEC_DEEP;
     }
-    for (const char *at = text.data; at < end;) {
+    for (const char *at = text.data; at < end; count++) {
         const char *where;
         at = variable_end(at, end, depth_max - 1, &name, &status, &where);
         if (at == NULL) {
@@ -384,24 +406,37 @@ session_check(struct slice text, unsigned depth_max, size_t *ret_offset)
             return status;
         }
     }
+    *ret_count = count;
     return CODEC_OK;
 }
 
-/* What is a value is no session; of what is neither, say what is wrong with the session that
- * it looks like, if it does. */
+/*
+ * What is a value is no session; of what is neither, say what is wrong with the session that
+ * it looks like, if it does.
+ */
 static enum codec_status
-check(struct slice text, unsigned depth_max, size_t *ret_offset)
+document_check(struct slice text, unsigned depth_max, enum php_form *ret_form,
+               size_t *ret_count, size_t *ret_offset)
 {
     size_t offset = 0;
     enum codec_status status = value_check(text, depth_max, ret_offset);
+    *ret_form = PHP_VALUE;
     if (status == CODEC_BAD) {
-        enum codec_status session = session_check(text, depth_max, &offset);
-        if (session != CODEC_BAD || offset > *ret_offset) {
+        status = session_check(text, depth_max, ret_count, &offset);
+        *ret_form = PHP_SESSION;
+        if (status != CODEC_BAD || offset > *ret_offset) {
             *ret_offset = offset;
         }
-        return session;
     }
     return status;
+}
+
+static enum codec_status
+check(struct slice text, unsigned depth_max, size_t *ret_offset)
+{
+    enum php_form form;
+    size_t count;
+    return document_check(text, depth_max, &form, &count, ret_offset);
 }
 
 static struct slice
@@ -414,24 +449,24 @@ put_key(char *out, size_t size, struct slice text)
 }
 
 static enum codec_status
-document_open(struct slice text, struct arena *arena, struct codec_document *ret_document)
+document_open(struct slice text, unsigned depth_max, struct arena *arena,
+              struct codec_document *ret_document, size_t *ret_offset)
 {
     const char *end = text.data + text.size;
     struct slice name;
-    enum codec_status status;
+    enum php_form form;
     const char *where;
     size_t count = 0;
-    size_t offset;
-    *ret_document = (struct codec_document){.value = text, .form = PHP_VALUE};
-    if (value_check(text, CODEC_DEPTH_MAX, &offset) == CODEC_OK) {
+    enum codec_status status = document_check(text, depth_max, &form, &count, ret_offset);
+    if (status != CODEC_OK) {
+        return status;
+    }
+    *ret_document = (struct codec_document){.value = text, .form = form};
+    if (form == PHP_VALUE) {
         if (text.data[0] != 'a') {
             ret_document->form = PHP_SESSION; /* which only an array can look like */
         }
         return CODEC_OK;
-    }
-    ret_document->form = PHP_SESSION;
-    for (const char *at = text.data; at < end; count++) {
-        at = variable_end(at, end, CODEC_DEPTH_MAX, &name, &status, &where);
     }
     /* A key takes 4 + 20 + 1 bytes more than its name at most, here and behind it. */
     char *value = arena_alloc(arena, text.size + count * 32 + 32);
@@ -499,14 +534,6 @@ document_close(const struct codec_document *document, struct tree_node *root,
 }
 
 /* --- names and strings ----------------------------------------------------------------- */
-
-static struct slice
-key_label(struct slice raw)
-{
-    struct slice text = {NULL, 0};
-    (void)key_end(raw.data, raw.data + raw.size, &text);
-    return text;
-}
 
 static bool
 key_is(struct slice raw, struct slice text)

@@ -681,13 +681,12 @@ check(struct slice text, unsigned depth_max, size_t *ret_offset)
 }
 
 static enum codec_status
-document_open(struct slice text, struct arena *arena, struct codec_document *ret_document)
+document_open(struct slice text, unsigned depth_max, struct arena *arena,
+              struct codec_document *ret_document, size_t *ret_offset)
 {
-    struct reader reader = {
-        .arena = arena, .depth_max = CODEC_DEPTH_MAX, .size_max = size_max(text)};
+    struct reader reader = {.arena = arena, .depth_max = depth_max, .size_max = size_max(text)};
     struct item *item;
-    size_t offset;
-    enum codec_status status = run(&reader, text, &item, &offset);
+    enum codec_status status = run(&reader, text, &item, ret_offset);
     if (status != CODEC_OK) {
         return status;
     }

@@ -200,7 +200,7 @@ put_integer(struct pickler *pickler, int64_t number)
     put_sized(pickler, '\x8a', 1, slice_make(bytes, size));
 }
 
-static bool
+static void
 put_number(struct pickler *pickler, struct slice raw)
 {
     uint8_t first = (uint8_t)raw.data[0];
@@ -220,25 +220,26 @@ put_number(struct pickler *pickler, struct slice raw)
         for (unsigned i = 8; i-- > 0;) {
             buffer_append_char(&pickler->out, (char)(bits >> (8 * i)));
         }
-        return true;
+        return;
     }
-    struct slice text;
-    int64_t number;
-    uint64_t natural;
-    if (codec_msgpack.number_text(raw, pickler->arena, &text) != CODEC_OK) {
-        return false;
-    }
-    if (slice_to_int64(text, &number)) {
-        put_integer(pickler, number);
-    } else if (slice_to_uint64(text, &natural)) {
+    if (first == 0xCF && bits > INT64_MAX) {
         char bytes[9] = {0};
-        memcpy(bytes, &natural, 8); /* the lowest byte first, as below */
         for (unsigned i = 0; i < 8; i++) {
-            bytes[i] = (char)(natural >> (8 * i));
+            bytes[i] = (char)(bits >> (8 * i));
         }
         put_sized(pickler, '\x8a', 1, slice_make(bytes, 9));
+        return;
     }
-    return true;
+    if (raw.size == 1) {
+        put_integer(pickler, first < 0x80 ? first : (int64_t)first - 256);
+        return;
+    }
+    if (first >= 0xD0 && first < 0xD3 && bits >> (8 * (raw.size - 1) - 1) != 0) {
+        bits |= UINT64_MAX << (8 * (raw.size - 1));
+    }
+    int64_t number;
+    memcpy(&number, &bits, sizeof(number));
+    put_integer(pickler, number);
 }
 
 /* A str or bin; <text> is what is in it, <raw> all of it. */
@@ -366,7 +367,7 @@ value_put(struct pickler *pickler, const char *at, const char *end, struct level
         put_opcode(pickler, head.kind == KIND_TRUE ? '\x88' : '\x89');
         break;
     case KIND_NUMBER:
-        done = put_number(pickler, raw);
+        put_number(pickler, raw);
         break;
     case KIND_STRING:
     case KIND_BYTES:

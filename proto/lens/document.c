@@ -41,10 +41,7 @@ layer_open(struct run *run, const struct codec *codec, struct slice text, unsign
     if (codec->document_open == NULL) {
         status = tree_parse(codec, text, depth_max, run->arena, &layer->root, &offset);
     } else {
-        status = codec->check(text, depth_max, &offset);
-        if (status == CODEC_OK) {
-            status = codec->document_open(text, run->arena, &layer->form);
-        }
+        status = codec->document_open(text, depth_max, run->arena, &layer->form, &offset);
         if (status == CODEC_OK) {
             layer->root = tree_value(run->codec, layer->form.value, run->arena);
         }

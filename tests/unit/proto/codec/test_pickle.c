@@ -210,8 +210,10 @@ comes_back(struct slice text)
     struct codec_document document;
     struct slice again;
     const char *problem = "";
+    size_t offset;
     arena_init(&arena, 0);
-    assert_int_equal(codec_pickle.document_open(text, &arena, &document), CODEC_OK);
+    assert_int_equal(codec_pickle.document_open(text, 128, &arena, &document, &offset),
+                     CODEC_OK);
     assert_true(codec_msgpack.is_value(document.value, CODEC_DEPTH_MAX));
     assert_int_equal(pickle_write(document.value, document.form, &arena, &again, &problem),
                      CODEC_OK);
