@@ -3,7 +3,7 @@
 #include "server/cmd/set_options.h"
 #include "server/cmd/value.h"
 
-static void
+static inline void
 reply_view_or_null(struct request *request, const struct key *key, bool found,
                    const struct value_view *view)
 {

@@ -7,6 +7,7 @@
 #include "server/cmd/dispatch.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/transaction.h"
+#include "server/cmd/value.h"
 
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@ struct queued {
     const struct command *command;
     struct block **blocks; /* [owned] of large arguments, which are not copied */
     size_t block_count;
+    struct slice *packed; /* value.h's, in the arena of EXEC */
     size_t argc;
     struct slice argv[];
 };
@@ -300,9 +302,10 @@ cmd_unwatch(struct request *request)
     reply_ok(request->reply);
 }
 
-/* What a queued command needs locked; everything when it may change what follows means. */
+/* What a queued command needs locked; everything when it may change what follows means. What it
+ * is about to store is packed. */
 static bool
-add_shards(struct request *request, const struct queued *queued, struct shard_set *shards)
+prepare(struct request *request, struct queued *queued, struct shard_set *shards)
 {
     struct request probe = *request;
     probe.command = queued->command;
@@ -317,6 +320,10 @@ add_shards(struct request *request, const struct queued *queued, struct shard_se
     }
     for (size_t i = 0; i < probe.key_count; i++) {
         shard_set_add(shards, &probe.keys[i]);
+    }
+    if (request->is_packing) {
+        value_pack(&probe);
+        queued->packed = probe.packed;
     }
     return true;
 }
@@ -338,6 +345,7 @@ run_queued(struct request *request, const struct transaction *transaction, bool 
         each.blocks = queued->blocks;
         each.block_count = queued->block_count;
         each.block_next = 0;
+        each.packed = queued->packed;
         each.is_in_exec = true;
         each.all_locked = all_locked;
         if (dispatch_find_keys(&each)) {
@@ -371,9 +379,8 @@ cmd_exec(struct request *request)
     struct shard_set shards;
     shard_set_clear(&shards);
     bool all_locked = false;
-    for (const struct queued *queued = transaction->first; queued != NULL;
-         queued = queued->next) {
-        if (!add_shards(request, queued, &shards)) {
+    for (struct queued *queued = transaction->first; queued != NULL; queued = queued->next) {
+        if (!prepare(request, queued, &shards)) {
             transaction_reset(request);
             reply_out_of_memory(request->reply);
             return;

@@ -177,6 +177,16 @@ put_aside(struct request *request, const struct key *key, int64_t expiry_ms,
     return quarantine_prepare(&record);
 }
 
+/* With the packed bytes of the body, where there are some. */
+static __attribute__((noinline)) bool
+set_packed(struct request *request, const struct key *key, const struct value *value,
+           int64_t expiry_ms)
+{
+    struct value packed = *value;
+    (void)value_take_packed(request, key, &packed);
+    return keyspace_set_locked(request->server->keyspace, key, &packed, expiry_ms);
+}
+
 bool
 value_store(struct request *request, const struct key *key, const struct value *value,
             int64_t expiry_ms)
@@ -186,12 +196,10 @@ value_store(struct request *request, const struct key *key, const struct value *
         (void)keyspace_delete_locked(keyspace, key, request->now_ms);
         return true;
     }
-    struct value packed;
-    if (__builtin_expect(request->packed != NULL, 0)) {
-        packed = *value;
-        value = value_take_packed(request, key, &packed) ? &packed : value;
-    }
-    if (!keyspace_set_locked(keyspace, key, value, expiry_ms)) {
+    bool is_set = __builtin_expect(request->packed != NULL, 0)
+                      ? set_packed(request, key, value, expiry_ms)
+                      : keyspace_set_locked(keyspace, key, value, expiry_ms);
+    if (!is_set) {
         reply_out_of_memory(request->reply);
         return false;
     }

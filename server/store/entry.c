@@ -147,30 +147,37 @@ entry_version(const struct entry *entry)
     return version;
 }
 
+static __attribute__((noinline)) void
+share_packed(const struct entry *entry, struct entry_share *share)
+{
+    struct value value;
+    entry_value(entry, &value);
+    share->dictionary = (uint8_t)packed_dictionary(value.body);
+    share->raw_size = (uint32_t)packed_raw_size(value.body);
+    share->packed_size = entry->size;
+}
+
 void
 entry_share(const struct entry *entry, struct entry_share *ret_share)
 {
     uint32_t flags = flags_of(entry);
-    struct entry_share share = {
-        .expiry_ms = entry_expiry_ms(entry),
-        .size = memory_size(entry),
-        .has_complement = (flags & ENTRY_HAS_COMPLEMENT) != 0,
-    };
+    ret_share->expiry_ms = entry_expiry_ms(entry);
+    ret_share->size = memory_size(entry);
+    ret_share->schema = 0;
+    ret_share->version = 0;
+    ret_share->has_complement = (flags & ENTRY_HAS_COMPLEMENT) != 0;
+    ret_share->dictionary = 0;
     if (flags & ENTRY_HAS_SCHEMA) {
-        share.schema = entry_schema(entry);
-        share.version = entry_version(entry);
+        ret_share->schema = entry_schema(entry);
+        ret_share->version = entry_version(entry);
     }
-    if (__builtin_expect(flags & (ENTRY_IS_HASH | ENTRY_HAS_BLOCK), 0))
-        share.size += flags & ENTRY_IS_HASH ? entry_hash(entry)->charged
-                                            : block_memory(entry_block(entry));
-    if (__builtin_expect(flags & ENTRY_IS_PACKED, 0)) {
-        struct value value;
-        entry_value(entry, &value);
-        share.dictionary = (uint8_t)packed_dictionary(value.body);
-        share.raw_size = (uint32_t)packed_raw_size(value.body);
-        share.packed_size = entry->size;
+    if (__builtin_expect(flags & (ENTRY_IS_HASH | ENTRY_HAS_BLOCK | ENTRY_IS_PACKED), 0)) {
+        if (flags & ENTRY_IS_PACKED)
+            share_packed(entry, ret_share);
+        else
+            ret_share->size += flags & ENTRY_IS_HASH ? entry_hash(entry)->charged
+                                                     : block_memory(entry_block(entry));
     }
-    *ret_share = share;
 }
 
 static size_t
