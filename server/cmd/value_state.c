@@ -191,7 +191,7 @@ block_of(struct request *request, const struct key *key)
     const struct value_state *state = request->value_state;
     if (state != NULL && state->is_unlocked) {
         const struct value_sight *sight = &state->sights[key - request->keys];
-        return sight->kind == SIGHT_WISH ? sight->wish->question.block : sight->block;
+        return sight->kind == SIGHT_WISH ? sight->wish->block : sight->block;
     }
     const struct entry *entry =
         keyspace_peek_locked(request->server->keyspace, key, request->now_ms);
@@ -239,9 +239,7 @@ wish_new(struct request *request, struct value_state *state,
     struct value_wish *wish = arena_alloc(request->arena, sizeof(*wish));
     if (wish != NULL) {
         wish->question = *wanted;
-        if (wish->question.block != NULL) {
-            (void)block_ref(wish->question.block);
-        }
+        wish->block = NULL;
         wish->is_granted = false;
         wish->next = NULL;
         *(state->last != NULL ? &state->last->next : &state->wishes) = wish;
@@ -257,16 +255,21 @@ note(struct request *request, struct value_state *state, const struct value_ques
 {
     struct arena *arena = request->arena;
     struct value_question question = *wanted;
+    struct block *block = wanted->had_old ? entry_block(wanted->entry) : NULL;
     if ((wanted->had_old &&
-         ((wanted->block == NULL && !arena_copy(arena, wanted->old.body, &question.old.body)) ||
+         ((block == NULL && !arena_copy(arena, wanted->old.body, &question.old.body)) ||
           !arena_copy(arena, wanted->old.complement, &question.old.complement))) ||
         (wanted->kind == QUESTION_WRITE && !is_argument(request, wanted->body) &&
          !arena_copy(arena, wanted->body, &question.body))) {
         return false;
     }
     bool is_again = is_retry(state, wanted);
-    if (wish_new(request, state, &question) == NULL) {
+    struct value_wish *wish = wish_new(request, state, &question);
+    if (wish == NULL) {
         return false;
+    }
+    if (block != NULL) {
+        wish->block = block_ref(block);
     }
     if (is_again) {
         counters_add(request->counters, COUNTER_TRANSLATION_RETRIES, 1);
@@ -402,7 +405,7 @@ value_translate(struct request *request, const struct key *key, const struct ent
         .version = spoken->version,
         .old = *record,
         .old_is_packed = entry_is_packed(entry),
-        .block = entry_block(entry),
+        .entry = entry,
     };
     return translate(request, &wanted, room);
 }
@@ -424,7 +427,7 @@ value_translate_write(struct request *request, const struct key *key, const stru
     };
     if (old != NULL) {
         wanted.old = *old;
-        wanted.block = entry_block(entry);
+        wanted.entry = entry;
         wanted.old_is_packed = entry_is_packed(entry);
         wanted.revision = entry_revision(entry);
     }
@@ -444,6 +447,7 @@ value_unpack(struct request *request, const struct key *key, const struct entry 
         .revision = entry_revision(entry),
         .old = {.body = packed},
         .old_is_packed = true,
+        .entry = entry,
     };
     return translate(request, &wanted, room);
 }
@@ -487,6 +491,6 @@ value_end(struct request *request)
     value_let_sights_go(request);
     for (const struct value_wish *wish = request->value_state->wishes; wish != NULL;
          wish = wish->next) {
-        block_unref(wish->question.block);
+        block_unref(wish->block);
     }
 }

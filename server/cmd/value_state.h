@@ -61,8 +61,8 @@ struct value_question {
     unsigned version; /* of the view, or of the writer */
     struct lens_record old;
     bool old_is_packed;
-    struct block *block; /* of <old>: [borrowed], [owned] by a wish; NULL: it has none */
-    struct slice body;   /* of a write */
+    const struct entry *entry; /* of <old>, while the locks are held */
+    struct slice body;         /* of a write */
 };
 
 /* ... and what came out. */
@@ -80,7 +80,8 @@ struct value_answer {
 struct value_wish {
     struct value_wish *next;
     struct value_question question;
-    bool is_granted; /* there is an answer */
+    bool is_granted;     /* there is an answer */
+    struct block *block; /* [owned] that the old body lies in; NULL: it is a copy */
     struct value_answer answer;
 };
 

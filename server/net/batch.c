@@ -20,7 +20,6 @@ take_parsed(const struct resp_request *parser, const char *data, struct arena *a
     item->size = parser->position;
     item->argc = parser->argc;
     item->argv = argv;
-    item->may_be_large = parser->apart_count > 0;
     for (size_t i = 0; i < parser->apart_count; i++) {
         argv[parser->aparts[i].index] = parser->aparts[i].bytes;
     }
@@ -52,7 +51,8 @@ batch_parse(struct batch *batch, struct resp_request *parser, char *data, size_t
     size_t count_max = limits->is_authenticated && data[0] == '*' ? BATCH_COUNT_MAX : 1;
     size_t used = 0;
     size_t argument_count = 0;
-    bool is_begun = parser->position > 0; /* then the parser goes on with the first */
+    bool is_begun = parser->position > 0;   /* then the parser goes on with the first */
+    batch->large = parser->apart_count > 0; /* arguments of the first */
     batch->count = 0;
     batch->end = RESP_READY;
     while (batch->count < count_max && (batch->count == 0 || used < size)) {
@@ -60,7 +60,6 @@ batch_parse(struct batch *batch, struct resp_request *parser, char *data, size_t
         item->command = NULL;
         item->keys = NULL;
         item->key_count = 0;
-        item->may_be_large = false;
         if (batch->count > 0 && data[used] != '*') {
             return;
         }
@@ -79,7 +78,9 @@ batch_parse(struct batch *batch, struct resp_request *parser, char *data, size_t
             }
             is_begun = false;
         }
-        item->may_be_large |= item->size >= BLOCK_SIZE_MIN;
+        if (__builtin_expect(item->size >= BLOCK_SIZE_MIN, 0)) {
+            batch->large |= 1U << batch->count;
+        }
         used += item->size;
         batch->count++;
     }

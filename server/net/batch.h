@@ -20,7 +20,6 @@ struct batch_item {
     size_t size; /* bytes of input */
     size_t argc; /* 0: empty, to be skipped */
     struct slice *argv;
-    bool may_be_large;             /* it may have large arguments: intake_complete() */
     const struct command *command; /* from dispatch_prepare(); NULL: not prepared */
     const struct key *keys;
     size_t key_count;
@@ -30,6 +29,7 @@ struct batch_item {
 struct batch {
     size_t count;
     enum resp_result end; /* why it ends here; READY: because it is full */
+    uint32_t large;       /* bit i: item i may have large arguments, see intake_complete() */
     struct batch_item items[BATCH_COUNT_MAX];
     struct slice arguments[BATCH_ARGUMENT_COUNT]; /* of the items; the arena has the rest */
 };

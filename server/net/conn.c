@@ -19,12 +19,11 @@
 enum {
     CONN_ARGC_MAX_UNAUTHENTICATED = 10,
     CONN_BULK_MAX_UNAUTHENTICATED = 16 * 1024,
-    CONN_FLUSH_SIZE = 256 * 1024,    /* write in the middle of a batch from here on */
-    CONN_PAUSE_SIZE = 1024 * 1024,   /* run nothing more while so much waits */
-    CONN_CLOCK_US = 300,             /* read the clock anew after so long in a batch */
-    CONN_TURN_SIZE = 64 * 1024,      /* bytes of requests run before others have their turn */
-    CONN_HEAD_SIZE = 4 * 1024,       /* read at first where a large value is likely to follow */
-    CONN_SPARE_SIZE_MAX = 256 * 1024 /* bigger reply buffers are freed, not lent on */
+    CONN_FLUSH_SIZE = 256 * 1024,  /* write in the middle of a batch from here on */
+    CONN_PAUSE_SIZE = 1024 * 1024, /* run nothing more while so much waits */
+    CONN_CLOCK_US = 300,           /* read the clock anew after so long in a batch */
+    CONN_TURN_SIZE = 64 * 1024,    /* bytes of requests run before others have their turn */
+    CONN_HEAD_SIZE = 4 * 1024,     /* read at first where a large value is likely to follow */
 };
 
 struct conn {
@@ -34,23 +33,17 @@ struct conn {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } uv;
-    uv_write_t write;
     struct worker *worker;
     struct conn *next;
     struct conn *previous;
     struct session session;
-    struct pending *pending;              /* [owned] NULL: between requests */
-    struct buffer out;                    /* replies that no write has taken yet */
-    struct references references;         /* in <out> */
-    struct buffer writing;                /* what uv_write() is sending */
-    struct references writing_references; /* in <writing> */
-    int64_t over_soft_since_ms;           /* 0: under the soft limit */
+    struct pending *pending; /* [owned] NULL: between requests */
+    struct output output;
     bool has_backlog;      /* requests that could be run now, but others have their turn */
     bool is_sending_large; /* lately: then little is read to where it is copied from */
     size_t stage_place;    /* where it is staged */
     bool is_staged;
     bool is_reading;
-    bool is_writing;
     bool is_parked;
     bool is_finishing;
     bool is_closed;
@@ -78,10 +71,7 @@ on_closed(uv_handle_t *handle)
 {
     struct conn *conn = handle->data;
     pending_free(conn->pending);
-    buffer_fini(&conn->out);
-    buffer_fini(&conn->writing);
-    references_fini(&conn->references);
-    references_fini(&conn->writing_references);
+    output_fini(&conn->output);
     free(conn);
 }
 
@@ -118,53 +108,10 @@ static void serve_pending(struct conn *conn);
 static void read_or_not(struct conn *conn);
 
 static void
-take_output_buffer(struct conn *conn)
-{
-    if (conn->out.data == NULL) {
-        conn->out = conn->worker->spare_output;
-        buffer_init(&conn->worker->spare_output, 0);
-    }
-}
-
-/* Lend an empty buffer on, or free it: idle connections hold none. */
-static void
-give_output_buffer(struct conn *conn, struct buffer *buffer)
-{
-    if (conn->worker->spare_output.data == NULL && buffer->capacity <= CONN_SPARE_SIZE_MAX) {
-        buffer_clear(buffer);
-        conn->worker->spare_output = *buffer;
-        buffer_init(buffer, 0);
-    } else {
-        buffer_fini(buffer);
-    }
-}
-
-/* Replies that no write has taken; a large value counts like a copy of it. */
-static size_t
-waiting_size(const struct conn *conn)
-{
-    return conn->out.size + conn->references.size;
-}
-
-static size_t
-output_size(const struct conn *conn)
-{
-    return waiting_size(conn) + conn->writing.size + conn->writing_references.size;
-}
-
-static void
-publish_output_size(struct conn *conn)
-{
-    atomic_store_explicit(&conn->session.output_size, output_size(conn), memory_order_relaxed);
-}
-
-static void
 on_written(uv_write_t *write, int status)
 {
     struct conn *conn = write->data;
-    conn->is_writing = false;
-    give_output_buffer(conn, &conn->writing);
-    references_fini(&conn->writing_references);
+    output_written(&conn->output, &conn->worker->spare_output);
     if (conn->is_closed) {
         return;
     }
@@ -175,85 +122,46 @@ on_written(uv_write_t *write, int status)
     serve_pending(conn);
 }
 
-/* Give the socket what it takes now; the rest goes out as it drains. */
 static void
 flush(struct conn *conn)
 {
-    if (conn->is_writing || conn->is_closed) {
+    struct output *output = &conn->output;
+    struct worker *worker = conn->worker;
+    if (output->is_writing || conn->is_closed) {
         return;
     }
-    if (conn->out.failed) {
-        conn_close(conn);
-        return;
-    }
-    if (conn->out.size == 0) {
-        if (conn->out.data != NULL) {
-            give_output_buffer(conn, &conn->out);
+    size_t size = output_waiting(output);
+    if (size == 0 && !output->bytes.failed) {
+        if (output->bytes.data != NULL) {
+            output_lend(&output->bytes, &worker->spare_output);
         }
         return;
     }
-    size_t size = waiting_size(conn);
-    int sent;
-    if (conn->references.count == 0) {
-        uv_buf_t all = {.base = conn->out.data, .len = conn->out.size};
-        sent = uv_try_write(&conn->uv.stream, &all, 1);
-    } else {
-        sent = output_try_write(&conn->uv.stream, &conn->out, &conn->references);
-    }
-    if (sent < 0 && sent != UV_EAGAIN) {
+    enum output_result result =
+        output_flush(output, &conn->uv.stream, &worker->spare_output, on_written, conn);
+    if (result == OUTPUT_FAILED) {
         conn_close(conn);
         return;
     }
-    size_t done = sent < 0 ? 0 : (size_t)sent;
-    counters_add(conn->worker->counters, COUNTER_WRITES_PROCESSED, 1);
-    counters_add(conn->worker->counters, COUNTER_NET_OUTPUT_BYTES, size);
-    if (done == size) {
-        give_output_buffer(conn, &conn->out);
-        if (conn->references.count > 0) {
-            references_fini(&conn->references);
-        }
-        publish_output_size(conn);
-        return;
-    }
-    conn->writing = conn->out;
-    buffer_init(&conn->out, 0);
-    references_settle(&conn->references);
-    conn->writing_references = conn->references;
-    conn->references = (struct references){0};
-    conn->write.data = conn;
-    if (output_write(&conn->write, &conn->uv.stream, &conn->writing, &conn->writing_references,
-                     done, on_written) < 0) {
-        conn_close(conn);
-        return;
-    }
-    conn->is_writing = true;
-    publish_output_size(conn);
+    counters_add(worker->counters, COUNTER_WRITES_PROCESSED, 1);
+    counters_add(worker->counters, COUNTER_NET_OUTPUT_BYTES, size);
+    atomic_store_explicit(&conn->session.output_size,
+                          result == OUTPUT_EMPTY ? 0 : output_size(output),
+                          memory_order_relaxed);
 }
 
-/* client-output-buffer-limit: at once beyond the hard limit, after a while beyond the soft one.
- */
+/* client-output-buffer-limit */
 static bool
 is_over_output_limit(struct conn *conn)
 {
-    size_t size = output_size(conn);
-    if (size < CONN_FLUSH_SIZE) {
-        conn->over_soft_since_ms = 0;
+    if (output_size(&conn->output) < CONN_FLUSH_SIZE) {
+        conn->output.over_soft_since_ms = 0;
         return false;
     }
     struct config_limit limit =
         config_output_limit(conn->worker->server->config, CONFIG_CLIENT_NORMAL);
-    if (limit.hard > 0 && size > (size_t)limit.hard) {
-        return true;
-    }
-    if (limit.soft <= 0 || size <= (size_t)limit.soft) {
-        conn->over_soft_since_ms = 0;
-        return false;
-    }
-    int64_t now_ms = (int64_t)uv_now(&conn->worker->loop.uv); /* no step of the wall clock */
-    if (conn->over_soft_since_ms == 0) {
-        conn->over_soft_since_ms = now_ms;
-    }
-    return now_ms - conn->over_soft_since_ms > limit.soft_s * 1000;
+    /* The loop's time: it makes no steps. */
+    return output_is_over(&conn->output, &limit, (int64_t)uv_now(&conn->worker->loop.uv));
 }
 
 static void
@@ -281,7 +189,7 @@ static bool
 is_paused(const struct conn *conn)
 {
     return conn->is_closed || conn->is_parked || conn->session.is_closing ||
-           (conn->is_writing && waiting_size(conn) >= CONN_PAUSE_SIZE);
+           (conn->output.is_writing && output_waiting(&conn->output) >= CONN_PAUSE_SIZE);
 }
 
 static struct resp_limits
@@ -311,6 +219,17 @@ slow_ticks(const struct config *config)
 }
 
 /* <clock_ticks>: when the request's clock was read. */
+/* In the middle of a batch, when much waits or may. */
+static void
+keep_output_small(struct conn *conn)
+{
+    if (output_waiting(&conn->output) >= CONN_FLUSH_SIZE) {
+        flush(conn);
+        output_take_buffer(&conn->output, &conn->worker->spare_output);
+    }
+    keep_output_limit(conn);
+}
+
 static void
 run_request(struct conn *conn, struct request *request, uint64_t *clock_ticks)
 {
@@ -328,12 +247,11 @@ run_request(struct conn *conn, struct request *request, uint64_t *clock_ticks)
     if (atomic_load_explicit(&conn->session.is_killed, memory_order_relaxed)) {
         conn->session.is_closing = true;
     }
-    if (waiting_size(conn) >= CONN_FLUSH_SIZE) {
-        flush(conn);
-        take_output_buffer(conn);
+    const struct output *output = &conn->output;
+    if (__builtin_expect(output->is_writing || output_waiting(output) >= CONN_FLUSH_SIZE, 0)) {
+        keep_output_small(conn);
         request->end_ticks = ticks_now(); /* that was nobody's */
     }
-    keep_output_limit(conn);
 }
 
 /* Its large arguments, as blocks that the handler may hold. */
@@ -365,7 +283,7 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
 {
     struct worker *worker = conn->worker;
     const struct registry *registry = registry_current(worker->server->registries);
-    struct reply reply = {.out = &conn->out, .references = &conn->references};
+    struct reply reply = {.out = &conn->output.bytes, .references = &conn->output.references};
     struct request request = {
         .server = worker->server,
         .session = &conn->session,
@@ -385,7 +303,7 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
     size_t used = 0;
     uint64_t count = 0;
     batch.end = RESP_READY;
-    take_output_buffer(conn);
+    output_take_buffer(&conn->output, &conn->worker->spare_output);
     size_t stop = size < CONN_TURN_SIZE ? size : CONN_TURN_SIZE;
     while (used < stop && !is_paused(conn) && batch.end == RESP_READY) {
         struct resp_limits limits = request_limits(conn);
@@ -397,11 +315,12 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         for (; done < batch.count && !is_paused(conn); done++) {
             if (batch.items[done].argc > 0) {
                 batch_load(&batch.items[done], &request);
-                if (__builtin_expect(batch.items[done].may_be_large, 0)) {
+                bool may_be_large = (batch.large >> done & 1) != 0;
+                if (__builtin_expect(may_be_large, 0)) {
                     lend_blocks(conn, &batch.items[done], &request);
                 }
                 run_request(conn, &request, &clock_ticks);
-                if (__builtin_expect(batch.items[done].may_be_large, 0)) {
+                if (__builtin_expect(may_be_large, 0)) {
                     take_blocks_back(conn, &request);
                 }
                 count++;
@@ -433,7 +352,8 @@ settle(struct conn *conn)
     if (conn->is_closed) {
         return;
     }
-    bool is_drained = !conn->is_writing && conn->out.size == 0 && !conn->has_backlog;
+    bool is_drained =
+        !conn->output.is_writing && conn->output.bytes.size == 0 && !conn->has_backlog;
     if (is_drained && !conn->is_parked && (conn->session.is_closing || conn->is_finishing)) {
         conn_close(conn);
         return;
@@ -506,7 +426,7 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
         if (size == UV_ENOBUFS) {
             counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
         }
-        if (size == UV_EOF && conn->is_writing) {
+        if (size == UV_EOF && conn->output.is_writing) {
             conn_finish(conn); /* it may yet read */
         } else {
             conn_close(conn);
@@ -609,8 +529,8 @@ conn_resume(struct conn *conn, struct slice reply)
     conn->is_parked = false;
     struct session *session = &conn->session;
     if (session->reply_mode == SESSION_REPLY_ON && !session->skip_next_reply) {
-        take_output_buffer(conn);
-        buffer_append_slice(&conn->out, reply);
+        output_take_buffer(&conn->output, &conn->worker->spare_output);
+        buffer_append_slice(&conn->output.bytes, reply);
     }
     session->skip_next_reply = false;
     serve_pending(conn);
