@@ -202,7 +202,11 @@ key_put(struct transcoder *at, const struct tree_node *node, bool object, size_t
             return CODEC_NO_MEMORY;
         }
         if (!at->from->key_is(tree_key(node), text)) {
-            return CODEC_RANGE;
+            if (at->from != at->to || at->from->kind(tree_key(node)) >= KIND_OTHER) {
+                return CODEC_RANGE;
+            }
+            buffer_append_slice(at->out, tree_key(node)); /* no name, but in both */
+            return CODEC_OK;
         }
     } else if (at->to->is_position != NULL) {
         text = slice_make(number, (size_t)snprintf(number, sizeof(number), "%zu", index));

@@ -21,9 +21,9 @@ STEPS = [
     {"op": "add", "path": "/theme", "default": "light"}]
 
 
-def put(server, name, keys, **format):
+def put(server, name, keys, change=None, **format):
     document = {"schema": name, "keys": keys, **format, "versions": [
-        {"version": 1}, {"version": 2, "steps": STEPS}]}
+        {"version": 1}, {"version": 2, **(change or {}), "steps": STEPS}]}
     equal(server.cli("schema", "put", json.dumps(document)), "OK")
 
 
@@ -32,11 +32,17 @@ def run(binary, tally):
         put(server, "php", ["php:*", "php_serialize:*"], codec="php")
         put(server, "flask", ["session:*"], codec="msgpack")
         put(server, "django", [":1:*"], codec="pickle")
-        equal(server.cli("release", "set", "web@2", "php", "2", "flask", "2", "django", "2"), "OK")
+        put(server, "move", ["move:*"], {"codec": "json"}, codec="php")
+        put(server, "rewrite", ["rewrite:*"], {"codec": "msgpack"}, codec="pickle")
+        equal(server.cli("release", "set", "web@2", "php", "2", "flask", "2", "django", "2",
+                         "move", "2", "rewrite", "2"), "OK")
         tally.relay("php codec", [PHP, os.path.join(HERE, "stored.php"), str(server.port)])
         tally.run("msgpack codec: two processes share a session", msgpack_is_shared, server)
         tally.run("pickle codec: two processes share a session", pickles_are_shared, server)
         tally.run("pickle codec: what is read is what CPython would write", pickles_are_cpythons,
+                  server)
+        tally.run("from PHP to JSON: PHP and Python share a session", php_and_json, server)
+        tally.run("from pickle to MessagePack: two processes share a session", pickle_and_msgpack,
                   server)
 
 
@@ -115,6 +121,54 @@ def pickles_are_cpythons(server):
         equal(old.get(":1:any"), stored)
 
 
+def php_process(server, code):
+    """One request of a PHP application of version 1, session handler and all."""
+    script = """
+        ini_set('session.save_handler', 'redis');
+        ini_set('session.save_path', 'tcp://127.0.0.1:%d?prefix=move:');
+        ini_set('session.use_cookies', '0');
+        ini_set('session.cache_limiter', '');
+        session_id('a'); session_start(); %s
+        echo json_encode($_SESSION); session_write_close();""" % (server.port, code)
+    done = subprocess.run([PHP, "-d", "display_errors=stderr", "-r", script], capture_output=True,
+                          text=True, timeout=30)
+    equal((done.returncode, done.stderr), (0, ""))
+    return json.loads(done.stdout)
+
+
+def php_and_json(server):
+    php_process(server, "$_SESSION['user'] = ['id' => 42, 'name' => 'Zoë', 'price' => 19.99];"
+                        "$_SESSION['n'] = 1; $_SESSION['cart'] = [['sku' => 'a'], ['sku' => 2]];"
+                        "$_SESSION['empty'] = [];")
+    seen = eval(new_process(server, "state['theme'] = 'dark'; state['user']['full_name'] = 'Bob';"
+                                    "state['cart'][1]['note'] = 'gift'; state['flash'] = {}",
+                            "move:a", "json"))
+    equal([seen["user"]["price"], seen["n"], seen["empty"]], [1999, "1", []])
+    seen = php_process(server, "$_SESSION['n']++; array_shift($_SESSION['cart']);"
+                               "if ($_SESSION['flash'] !== []) { exit(1); }")
+    equal(seen["user"], {"id": 42, "name": "Bob", "price": 19.99})
+    equal(eval(new_process(server, "", "move:a", "json")),
+          {"user": {"id": 42, "full_name": "Bob", "price": 1999}, "n": "2", "empty": [],
+           "cart": [{"sku": 2, "note": "gift"}], "theme": "dark", "flash": {}})
+
+
+def pickle_and_msgpack(server):
+    old = redis.Redis.from_url(server.url())
+    state = {"user": {"name": "Zoë", "blob": b"\0\xff", 5: None}, "n": 1, "f": 0.1, "cart": []}
+    stored = pickle.dumps(state)
+    old.set("rewrite:a", stored)
+    new_process(server, "str", "rewrite:a", "msgpack")
+    equal(old.get("rewrite:a"), stored)
+    equal(eval(new_process(server, "state['theme'] = 'dark'", "rewrite:a", "msgpack")),
+          {"user": {"full_name": "Zoë", "blob": b"\0\xff", 5: None}, "n": "1", "f": 0.1,
+           "cart": [], "theme": "dark"})
+    equal(pickle.loads(old.get("rewrite:a")), state)
+    state["f"] = 1
+    old.set("rewrite:a", pickle.dumps(state))
+    seen = eval(new_process(server, "", "rewrite:a", "msgpack"))
+    equal([seen["f"], seen["theme"]], [1, "dark"])
+
+
 def new_process(server, code, key="session:1", codec="msgpack"):
     """One request of version 2: <code> works on the state; what it is then, as text."""
     done = subprocess.run([sys.executable, __file__, server.url("web%402", "x"), code, key, codec],
@@ -126,8 +180,9 @@ def new_process(server, code, key="session:1", codec="msgpack"):
 def new_request(url, code, key, codec):
     import msgpack
     client = redis.Redis.from_url(url)
-    loads = pickle.loads if codec == "pickle" else lambda b: msgpack.unpackb(b, strict_map_key=False)
-    dumps = pickle.dumps if codec == "pickle" else msgpack.packb
+    loads, dumps = {"pickle": (pickle.loads, pickle.dumps), "json": (json.loads, json.dumps),
+                    "msgpack": (lambda b: msgpack.unpackb(b, strict_map_key=False),
+                                msgpack.packb)}[codec]
     state = loads(client.get(key))
     before = dumps(state)
     exec(code, {"state": state})

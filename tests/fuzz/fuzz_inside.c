@@ -4,5 +4,5 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    return translate_one("[\"php\",\"json\"],\"inside\":\"/s\"", data, size);
+    return translate_one("[\"php\",\"json\"],\"inside\":\"/s\"", "", data, size);
 }

@@ -4,5 +4,5 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    return translate_one("\"pickle\"", data, size);
+    return translate_one("\"pickle\"", "", data, size);
 }

@@ -18,7 +18,7 @@
 static const char *const documents[] = {
     "{\"schema\":\"s\",\"keys\":[\"s:*\"],\"codec\":%s,\"identity\":[\"/p/"
     "u\"],\"versions\":["
-    "{\"version\":1},{\"version\":2,\"steps\":["
+    "{\"version\":1},{\"version\":2,%s\"steps\":["
     "{\"op\":\"rename\",\"path\":\"/a\",\"to\":\"b\"},"
     "{\"op\":\"add\",\"path\":\"/t\",\"default\":\"x\"},{\"op\":\"remove\",\"path\":\"/l\"},"
     "{\"op\":\"map\",\"path\":\"/r\",\"up\":{\"a\":\"a\"},\"down\":{\"a\":\"a\",\"o\":\"a\"},"
@@ -28,7 +28,7 @@ static const char *const documents[] = {
     "{\"op\":\"fill\",\"path\":\"/f\",\"value\":1}]}]}",
 
     "{\"schema\":\"c\",\"keys\":[\"c:*\"],\"codec\":%s,\"versions\":[{\"version\":1},"
-    "{\"version\":2,\"steps\":[{\"op\":\"each\",\"path\":\"/i\",\"key\":\"/k\",\"steps\":["
+    "{\"version\":2,%s\"steps\":[{\"op\":\"each\",\"path\":\"/i\",\"key\":\"/k\",\"steps\":["
     "{\"op\":\"add\",\"path\":\"/n\",\"default\":\"\"},"
     "{\"op\":\"scale\",\"path\":\"/p\",\"factor\":\"100\",\"up_digits\":0,\"down_digits\":2}]},"
     "{\"op\":\"convert\",\"path\":\"/d\",\"from\":\"unix-seconds\",\"to\":\"iso-8601\"}]},"
@@ -43,7 +43,7 @@ static const char *const documents[] = {
 enum { SCHEMA_COUNT = sizeof(documents) / sizeof(*documents), VERSIONS = 3 };
 
 static struct lens_schema *
-schema_get(const char *codec, size_t index)
+schema_get(const char *codec, const char *change, size_t index)
 {
     static struct lens_schema *schemas[SCHEMA_COUNT];
     if (schemas[index] == NULL) {
@@ -52,7 +52,7 @@ schema_get(const char *codec, size_t index)
         buffer_init(&json, 0);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        buffer_printf(&json, documents[index], codec);
+        buffer_printf(&json, documents[index], codec, change);
 #pragma GCC diagnostic pop
         schemas[index] = lens_schema_new(buffer_slice(&json), &problem);
         buffer_fini(&json);
@@ -90,14 +90,17 @@ look(const struct lens_schema *schema, const struct lens_record *record, struct 
     }
 }
 
-/* For schemas of <codec> (JSON text), always the same in one program. */
+/*
+ * For schemas of <codec>; <change> is what version 2 says of its own (both JSON text, the
+ * latter with a comma behind it). Always the same in one program.
+ */
 static int
-translate_one(const char *codec, const uint8_t *data, size_t size)
+translate_one(const char *codec, const char *change, const uint8_t *data, size_t size)
 {
     if (size < 3) {
         return 0;
     }
-    const struct lens_schema *schema = schema_get(codec, data[0] % SCHEMA_COUNT);
+    const struct lens_schema *schema = schema_get(codec, change, data[0] % SCHEMA_COUNT);
     unsigned version = data[0] / SCHEMA_COUNT % VERSIONS + 1;
     unsigned by = data[0] / SCHEMA_COUNT / VERSIONS % VERSIONS + 1;
     size_t complement_size = (size_t)data[1] << 8 | data[2];
