@@ -4,284 +4,7 @@
 
 #include "proto/base/check.h"
 #include "proto/codec/php_reference.h"
-
-/* --- reading --------------------------------------------------------------------------- */
-
-static bool
-is_digit(char byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
-/* Behind -?(0|[1-9][0-9]*), or NULL. */
-static const char *
-integer_end(const char *at, const char *end)
-{
-    if (at < end && *at == '-') {
-        at++;
-    }
-    if (at == end || !is_digit(*at)) {
-        return NULL;
-    }
-    if (*at == '0') {
-        return at + 1;
-    }
-    while (at < end && is_digit(*at)) {
-        at++;
-    }
-    return at;
-}
-
-/* Behind what PHP writes for a float, or NULL. */
-static const char *
-float_end(const char *at, const char *end)
-{
-    if (end - at >= 3 && memcmp(at, "NAN", 3) == 0) {
-        return at + 3;
-    }
-    const char *digits = at < end && *at == '-' ? at + 1 : at;
-    if (end - digits >= 3 && memcmp(digits, "INF", 3) == 0) {
-        return digits + 3;
-    }
-    if ((at = integer_end(at, end)) == NULL) {
-        return NULL;
-    }
-    if (at < end && *at == '.') {
-        const char *fraction = ++at;
-        while (at < end && is_digit(*at)) {
-            at++;
-        }
-        if (at == fraction) {
-            return NULL;
-        }
-    }
-    if (at < end && (*at == 'e' || *at == 'E')) {
-        at++;
-        if (at < end && (*at == '+' || *at == '-')) {
-            at++;
-        }
-        const char *exponent = at;
-        while (at < end && is_digit(*at)) {
-            at++;
-        }
-        if (at == exponent) {
-            return NULL;
-        }
-    }
-    return at;
-}
-
-/* A size or count and the colon behind it; behind that, or NULL. */
-static const char *
-size_end(const char *at, const char *end, uint64_t *ret_size)
-{
-    const char *first = at;
-    uint64_t size = 0;
-    for (; at < end && is_digit(*at); at++) {
-        if (at - first == 19) {
-            return NULL; /* more than there can be bytes */
-        }
-        size = size * 10 + (uint64_t)(*at - '0');
-    }
-    if (at == first || at == end || *at != ':' || (*first == '0' && at - first > 1)) {
-        return NULL;
-    }
-    *ret_size = size;
-    return at + 1;
-}
-
-/* 5:"bytes", from the size on; behind it, or NULL. */
-static const char *
-quoted_end(const char *at, const char *end, struct slice *ret_text)
-{
-    uint64_t size;
-    at = size_end(at, end, &size);
-    if (at == NULL || end - at < 2 || size > (uint64_t)(end - at) - 2 || at[0] != '"' ||
-        at[size + 1] != '"') {
-        return NULL;
-    }
-    *ret_text = slice_make(at + 1, (size_t)size);
-    return at + size + 2;
-}
-
-static const char *
-semicolon_end(const char *at, const char *end)
-{
-    return at != NULL && at < end && *at == ';' ? at + 1 : NULL;
-}
-
-/* One key: i:5; or s:1:"a"; - behind it, or NULL. <ret_text>: what it spells. */
-static const char *
-key_end(const char *at, const char *end, struct slice *ret_text)
-{
-    if (end - at < 2 || at[1] != ':') {
-        return NULL;
-    }
-    if (at[0] == 's') {
-        return semicolon_end(quoted_end(at + 2, end, ret_text), end);
-    }
-    if (at[0] != 'i') {
-        return NULL;
-    }
-    const char *stop = integer_end(at + 2, end);
-    if (stop == NULL) {
-        return NULL;
-    }
-    *ret_text = slice_make(at + 2, (size_t)(stop - at - 2));
-    return semicolon_end(stop, end);
-}
-
-/* Behind C:3:"Any":5:{bytes}, from the first size on, or NULL. */
-static const char *
-custom_end(const char *at, const char *end)
-{
-    struct slice name;
-    uint64_t size;
-    at = quoted_end(at, end, &name);
-    if (at == NULL || at == end || *at != ':' || (at = size_end(at + 1, end, &size)) == NULL ||
-        end - at < 2 || size > (uint64_t)(end - at) - 2 || at[0] != '{' ||
-        at[size + 1] != '}') {
-        return NULL;
-    }
-    return at + size + 2;
-}
-
-/* What a valid key or string spells. */
-static struct slice
-key_label(struct slice raw)
-{
-    if (raw.data[0] == 'i') {
-        return slice_make(raw.data + 2, raw.size - 3);
-    }
-    const char *at = raw.data + 2;
-    while (*at != ':') {
-        at++;
-    }
-    return slice_make(at + 2, (size_t)(raw.data + raw.size - 2 - (at + 2)));
-}
-
-/* Does the key <raw> say that it is number <index> of a list? */
-static bool
-is_position(struct slice raw, uint64_t index)
-{
-    uint64_t number;
-    return raw.data[0] == 'i' && slice_to_uint64(key_label(raw), &number) && number == index;
-}
-
-/*
- * One value from <at> on: behind it, or NULL with *ret_status and *ret_at set. *ret_kind is
- * what it is. Every value on the way, in order, is shown to <on_value>, unless that is NULL.
- */
-static const char *
-value_scan(const char *at, const char *end, unsigned depth_max, enum codec_status *ret_status,
-           const char **ret_at, enum kind *ret_kind, php_on_value *on_value, void *context)
-{
-    uint64_t left[CODEC_DEPTH_MAX]; /* children still to come, per open container */
-    uint64_t index = 0;             /* of the outermost */
-    unsigned depth = 0;
-    bool list = true;
-    struct slice text;
-    *ret_status = CODEC_BAD;
-    for (;;) {
-        const char *start = at;
-        enum kind kind = KIND_OTHER;
-        bool container = false;
-        uint64_t count = 0;
-        *ret_at = at;
-        if (end - at < 2 || (at[1] != ':' && *at != 'N')) {
-            return NULL;
-        }
-        switch (*at) {
-        case 'N':
-            kind = KIND_NULL;
-            at = semicolon_end(at + 1, end);
-            break;
-        case 'b':
-            if (end - at < 4 || (at[2] != '0' && at[2] != '1')) {
-                return NULL;
-            }
-            kind = at[2] == '1' ? KIND_TRUE : KIND_FALSE;
-            at = semicolon_end(at + 3, end);
-            break;
-        case 'i':
-            kind = KIND_NUMBER;
-            at = semicolon_end(integer_end(at + 2, end), end);
-            break;
-        case 'd':
-            kind = KIND_NUMBER;
-            at = semicolon_end(float_end(at + 2, end), end);
-            break;
-        case 's':
-            kind = KIND_STRING;
-            at = semicolon_end(quoted_end(at + 2, end, &text), end);
-            break;
-        case 'a':
-            kind = KIND_OBJECT;
-            container = true;
-            at = size_end(at + 2, end, &count);
-            break;
-        case 'O':
-            container = true;
-            at = quoted_end(at + 2, end, &text);
-            at = at != NULL && at < end && *at == ':' ? size_end(at + 1, end, &count) : NULL;
-            break;
-        case 'C':
-            at = custom_end(at + 2, end);
-            break;
-        case 'E':
-            at = semicolon_end(quoted_end(at + 2, end, &text), end);
-            break;
-        case 'R':
-        case 'r':
-            at = semicolon_end(integer_end(at + 2, end), end);
-            break;
-        default:
-            return NULL;
-        }
-        if (at == NULL) {
-            return NULL;
-        }
-        if (on_value != NULL) {
-            on_value(context, start, slice_make(start, (size_t)(at - start)));
-        }
-        if (container) {
-            if (at == end || *at != '{') {
-                return NULL;
-            }
-            if (depth == depth_max) {
-                *ret_status = CODEC_DEEP;
-                return NULL;
-            }
-            left[depth++] = count;
-            at++;
-        }
-        if (depth <= (container ? 1u : 0u)) {
-            *ret_kind = kind;
-        }
-        for (; depth > 0 && left[depth - 1] == 0; depth--) {
-            *ret_at = at;
-            if (at == end || *at != '}') {
-                return NULL;
-            }
-            at++;
-        }
-        if (depth == 0) {
-            if (*ret_kind == KIND_OBJECT && list) {
-                *ret_kind = index == 0 ? KIND_EMPTY : KIND_LIST;
-            }
-            return at;
-        }
-        left[depth - 1]--;
-        const char *key = at;
-        *ret_at = at;
-        if ((at = key_end(at, end, &text)) == NULL) {
-            return NULL;
-        }
-        if (depth == 1 && list) {
-            list = is_position(slice_make(key, (size_t)(at - key)), index++);
-        }
-    }
-}
+#include "proto/codec/php_scan.h"
 
 /* The valid value that starts at <at>: behind it. */
 static const char *
@@ -289,19 +12,9 @@ value_skip(const char *at, const char *end, enum kind *ret_kind)
 {
     enum codec_status status;
     const char *where;
-    at = value_scan(at, end, CODEC_DEPTH_MAX, &status, &where, ret_kind, NULL, NULL);
+    at = php_value_end(at, end, CODEC_DEPTH_MAX, &status, &where, ret_kind, NULL, NULL);
     CHECK(at != NULL);
     return at;
-}
-
-void
-php_values(struct slice raw, php_on_value *on_value, void *context)
-{
-    enum codec_status status;
-    enum kind kind;
-    const char *where;
-    (void)value_scan(raw.data, raw.data + raw.size, CODEC_DEPTH_MAX, &status, &where, &kind,
-                     on_value, context);
 }
 
 static enum codec_status
@@ -314,7 +27,7 @@ value_check(struct slice text, unsigned depth_max, size_t *ret_offset)
     CHECK(depth_max <= CODEC_DEPTH_MAX);
     if (text.size > 0) {
         const char *at =
-            value_scan(text.data, end, depth_max, &status, &where, &kind, NULL, NULL);
+            php_value_end(text.data, end, depth_max, &status, &where, &kind, NULL, NULL);
         if (at == end) {
             return CODEC_OK;
         }
@@ -347,7 +60,7 @@ walk_init(struct codec_walk *walk, struct slice raw)
 {
     uint64_t count = 0;
     const char *end = raw.data + raw.size;
-    const char *at = size_end(raw.data + 2, end, &count);
+    const char *at = php_size_end(raw.data + 2, end, &count);
     CHECK(at != NULL);
     *walk = (struct codec_walk){.at = at + 1, .end = end, .left = count, .object = true};
 }
@@ -362,7 +75,7 @@ walk_next(struct codec_walk *walk, struct codec_item *item)
     walk->left--;
     item->start = item->key = walk->at;
     item->escaped = false;
-    item->colon = item->value = key_end(walk->at, walk->end, &text);
+    item->colon = item->value = php_key_end(walk->at, walk->end, &text);
     CHECK(item->value != NULL);
     walk->at = item->trail = item->end = value_skip(item->value, walk->end, &item->kind);
     return true;
@@ -383,7 +96,7 @@ variable_end(const char *at, const char *end, unsigned depth_max, struct slice *
         return NULL;
     }
     *ret_name = slice_make(at, (size_t)(bar - at));
-    return value_scan(bar + 1, end, depth_max, ret_status, ret_at, &kind, NULL, NULL);
+    return php_value_end(bar + 1, end, depth_max, ret_status, ret_at, &kind, NULL, NULL);
 }
 
 /* How many variables a session holds. */
@@ -516,7 +229,7 @@ document_close(const struct codec_document *document, struct tree_node *root,
     walk_init(&walk, value);
     while (walk_next(&walk, &item)) {
         struct slice name;
-        (void)key_end(item.key, item.value, &name);
+        (void)php_key_end(item.key, item.value, &name);
         if (name.size > 0) {
             if (memchr(name.data, '|', name.size) != NULL) {
                 *ret_problem = "a session has no place for a name with a bar";
@@ -538,20 +251,20 @@ document_close(const struct codec_document *document, struct tree_node *root,
 static bool
 key_is(struct slice raw, struct slice text)
 {
-    return slice_equal(key_label(raw), text);
+    return slice_equal(php_key_label(raw), text);
 }
 
 static int
 key_compare(struct slice raw_a, struct slice raw_b)
 {
-    return slice_compare(key_label(raw_a), key_label(raw_b));
+    return slice_compare(php_key_label(raw_a), php_key_label(raw_b));
 }
 
 static bool
 key_text(struct slice raw, struct arena *arena, struct slice *ret_text)
 {
     (void)arena;
-    *ret_text = key_label(raw);
+    *ret_text = php_key_label(raw);
     return true;
 }
 
@@ -559,7 +272,8 @@ static bool
 key_is_valid(struct slice raw)
 {
     struct slice text;
-    return raw.size > 0 && key_end(raw.data, raw.data + raw.size, &text) == raw.data + raw.size;
+    return raw.size > 0 &&
+           php_key_end(raw.data, raw.data + raw.size, &text) == raw.data + raw.size;
 }
 
 static bool
@@ -609,7 +323,7 @@ number_text(struct slice raw, struct arena *arena, struct slice *ret_number)
     if (raw.data[0] == 'i') {
         return CODEC_OK;
     }
-    if (!is_digit(text.data[text.size - 1])) {
+    if (!php_is_digit(text.data[text.size - 1])) {
         return CODEC_RANGE; /* INF, NAN */
     }
     for (size_t i = 0; i < text.size; i++) {
@@ -637,7 +351,7 @@ number_encode(struct arena *arena, struct slice number, struct slice *ret_raw)
     }
     if (slice_to_int64(number, &integer)) {
         type = 'i';
-    } else if (integer_end(number.data, number.data + number.size) ==
+    } else if (php_integer_end(number.data, number.data + number.size) ==
                number.data + number.size) {
         return CODEC_RANGE;
     } else if (number.size > 2 && memcmp(number.data + number.size - 2, ".0", 2) == 0) {
@@ -666,7 +380,7 @@ const struct codec codec_php = {
     .name = "php",
     .document = "a PHP session or serialized value",
     .colon = SLICE(""),
-    .is_position = is_position,
+    .is_position = php_is_position,
     .null = SLICE("N;"),
     .truth = {SLICE("b:0;"), SLICE("b:1;")},
     .empty_array = SLICE("a:0:{}"),
@@ -685,7 +399,7 @@ const struct codec codec_php = {
     .key_is = key_is,
     .key_compare = key_compare,
     .key_text = key_text,
-    .key_label = key_label,
+    .key_label = php_key_label,
     .key_has_text = key_is,
     .key_is_valid = key_is_valid,
     .key_encode = key_encode,

@@ -1,5 +1,7 @@
 #include "proto/codec/php_reference.h"
 
+#include "proto/codec/php_scan.h"
+
 /* The values of a text that have numbers, and what refers to numbers, as they stand. */
 struct census {
     const char **values; /* NULL: only counted */

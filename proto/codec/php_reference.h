@@ -15,12 +15,6 @@
 
 enum php_form { PHP_VALUE, PHP_SESSION };
 
-/* A value from <start> on; <head>: a scalar whole, a container up to its bracket. */
-typedef void php_on_value(void *context, const char *start, struct slice head);
-
-/* Show every value of <raw>, valid or not, as far as it is; php.c. */
-void php_values(struct slice raw, php_on_value *on_value, void *context);
-
 /*
  * Does the tree <root>, made of <document> and edited since, keep all references, and the
  * number of every value that they refer to? False without memory, too.
