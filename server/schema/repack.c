@@ -12,9 +12,9 @@ enum {
     RAW_SIZE_MIN = 64, /* less is not worth the time */
     ROOM_SHARE = 8,    /* packing must save at least this part */
     REST_MS = 60 * 1000,
-    REST_WITHOUT_MS = 1000, /* while a group waits for its first dictionary */
+    REST_WAITING_MS = 1000, /* while a dictionary is to come or to go */
     REST_EAGER_MS = 50,
-    REST_FACTOR = 2,  /* rests take at least so many times a walk's time */
+    REST_FACTOR = 5,  /* rests take at least so many times a walk's time */
     GOOD_RATIO = 900, /* in thousandths: a worse dictionary is not worth its room */
     DRIFT_PERCENT = 120,
     BETTER_PERCENT = 95,
@@ -54,7 +54,7 @@ struct repack {
     uint32_t db;
     uint64_t cursor;
     bool has_more;   /* to do at once after this walk */
-    bool is_without; /* some group has no dictionary yet */
+    bool is_waiting; /* for a group's first dictionary, or for one to go */
     struct arena arena;
     struct found *found; /* of this part */
     struct sampler samplers[SAMPLERS_MAX];
@@ -224,7 +224,7 @@ begin_group(struct repack *repack, const struct packing_group *group)
     if (packing->retry_ms > repack->now_ms || repack->sampler_count == SAMPLERS_MAX) {
         return;
     }
-    repack->is_without |= is_without;
+    repack->is_waiting |= is_without;
     sampler_init(&repack->samplers[repack->sampler_count++], packing_ref(packing),
                  group->algorithm, is_without || packing->is_drifting);
 }
@@ -469,6 +469,7 @@ move_all_on(struct repack *repack)
     each_group(repack, mark_live);
     for (unsigned number = 1; number < DICTIONARIES_MAX; number++) {
         must_pass |= move_on(repack, number);
+        repack->is_waiting |= repack->owned[number].stage > STAGE_CURRENT;
     }
     return must_pass;
 }
@@ -485,7 +486,7 @@ begin_walk(struct repack *repack)
     repack->db = 0;
     repack->cursor = 0;
     repack->has_more = false;
-    repack->is_without = false;
+    repack->is_waiting = false;
     repack->begun_ms = repack->now_ms;
     atomic_store(&repack->rested_ms, repack->now_ms);
     each_group(repack, begin_group);
@@ -504,7 +505,7 @@ end_walk(struct repack *repack)
     close_samplers(repack);
     registry_copy_free(repack->registry);
     repack->registry = NULL;
-    int64_t rest_ms = repack->is_without ? REST_WITHOUT_MS : REST_MS;
+    int64_t rest_ms = repack->is_waiting ? REST_WAITING_MS : REST_MS;
     int64_t walk_ms = repack->now_ms - repack->begun_ms;
     if (walk_ms * REST_FACTOR > rest_ms) {
         rest_ms = walk_ms * REST_FACTOR;
@@ -543,7 +544,7 @@ repack_step(struct repack *repack, const struct packing_rules *rules, int64_t no
     repack->now_ms = now_ms;
     if (repack->registry == NULL) {
         if (!begin_walk(repack)) {
-            atomic_store(&repack->rested_ms, now_ms + REST_WITHOUT_MS);
+            atomic_store(&repack->rested_ms, now_ms + REST_WAITING_MS);
             return REPACK_RESTS;
         }
         *ret_must_pass = move_all_on(repack);
