@@ -491,8 +491,10 @@ conn_run_input(struct conn *conn, char *data, size_t size)
 static void
 read_or_not(struct conn *conn)
 {
+    bool may_wait = conn->session.is_authenticated; /* others are kept nothing of */
     bool should_read = !conn->is_closed && !conn->is_parked && !conn->session.is_closing &&
-                       !conn->is_finishing && !conn->has_backlog;
+                       !conn->is_finishing && !conn->has_backlog &&
+                       (may_wait || !is_paused(conn));
     if (should_read && !conn->is_reading) {
         if (uv_read_start(&conn->uv.stream, on_alloc, on_read) < 0) {
             conn_close(conn);
