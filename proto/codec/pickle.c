@@ -377,12 +377,30 @@ push_integer(struct reader *reader, int64_t number)
                                                         : CODEC_NO_MEMORY;
 }
 
+/* One that needs all of 64 bits, the lowest byte first. */
+static enum codec_status
+push_natural(struct reader *reader, struct slice bytes)
+{
+    char *raw = arena_alloc(reader->arena, 9);
+    if (raw == NULL) {
+        return CODEC_NO_MEMORY;
+    }
+    raw[0] = '\xcf';
+    for (unsigned i = 0; i < 8; i++) {
+        raw[1 + i] = bytes.data[7 - i];
+    }
+    return push_new(reader, ITEM_SCALAR, slice_make(raw, 9));
+}
+
 /* An integer in two's complement, the lowest byte first. */
 static enum codec_status
 push_long(struct reader *reader, struct slice bytes)
 {
     uint64_t number = 0;
     int64_t value;
+    if (bytes.size == 9 && bytes.data[8] == 0 && (bytes.data[7] & 0x80) != 0) {
+        return push_natural(reader, bytes);
+    }
     if (bytes.size > 8) {
         return push_new(reader, ITEM_LONG, bytes);
     }

@@ -270,7 +270,7 @@ check_views(struct trial *trial)
                             outcome_text(trial, outcome), (int)record->body.size,
                             record->body.data);
         }
-        if (!spelling_is_mixed() && !frame_untouched(trial->frame, body, view, &name)) {
+        if (spelling_keeps_text() && !frame_untouched(trial->frame, body, view, &name)) {
             return violated(trial, LAW_FRAME,
                             "version %u: '%.*s', named by no step, has changed\n  of  %.*s\n"
                             "  got %s",
@@ -763,7 +763,7 @@ struct written {
 static bool
 texts_agree(const struct value *a, const struct value *b)
 {
-    return spelling_is_mixed() ? value_equal(a, b) : slice_equal(a->raw, b->raw);
+    return spelling_keeps_text() ? slice_equal(a->raw, b->raw) : value_equal(a, b);
 }
 
 static bool
@@ -774,8 +774,8 @@ members_agree(const struct value *a, const struct value *b, struct slice name, b
     if (in_a == NULL || in_b == NULL) {
         return in_a == in_b;
     }
-    return raw && !spelling_is_mixed() ? slice_equal(in_a->raw, in_b->raw)
-                                       : value_equal(in_a, in_b);
+    return raw && spelling_keeps_text() ? slice_equal(in_a->raw, in_b->raw)
+                                        : value_equal(in_a, in_b);
 }
 
 static void

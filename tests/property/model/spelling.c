@@ -1,4 +1,4 @@
-#include "tests/property/model/spelling.h"
+#include "tests/property/model/spelling_format.h"
 
 #include "proto/base/check.h"
 
@@ -7,25 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* A document being read. */
-struct reader {
-    struct arena *arena;
-    const char *at;
-    const char *end;
-    size_t depth_max;
-    size_t depth_seen;
-    bool deep;
-};
-
-/* One codec: a value from reader->at on, NULL where there is none; and a value written. */
-struct spelling_format {
-    const char *name;
-    bool is_modelled;
-    struct value *(*take)(struct reader *reader, size_t depth);
-    void (*put)(struct buffer *out, const struct value *value, enum value_style style,
-                struct prng *prng);
-};
 
 /* --- shared ---------------------------------------------------------------------------- */
 
@@ -38,8 +19,8 @@ terminated(struct slice text, char out[64])
     return out;
 }
 
-static bool
-read_int64(struct slice text, int64_t *ret_number)
+bool
+spelling_int64(struct slice text, int64_t *ret_number)
 {
     char buf[64];
     char *end;
@@ -48,8 +29,8 @@ read_int64(struct slice text, int64_t *ret_number)
     return text.size < 40 && *end == '\0' && errno == 0;
 }
 
-static bool
-read_uint64(struct slice text, uint64_t *ret_number)
+bool
+spelling_uint64(struct slice text, uint64_t *ret_number)
 {
     char buf[64];
     char *end;
@@ -58,17 +39,28 @@ read_uint64(struct slice text, uint64_t *ret_number)
     return text.size < 40 && text.data[0] != '-' && *end == '\0' && errno == 0;
 }
 
-static bool
-read_double(struct slice text, double *ret_number)
+bool
+spelling_double(struct slice text, double *ret_number)
 {
     char buf[64];
     *ret_number = strtod(terminated(text, buf), NULL);
     return text.size < 60 && isfinite(*ret_number);
 }
 
+bool
+spelling_is_whole(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if ((text.data[i] < '0' || text.data[i] > '9') && (i > 0 || text.data[i] != '-')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The number as text, owned by the arena. */
 static struct value *
-number(struct reader *reader, const char *text)
+number(struct spelling_reader *reader, const char *text)
 {
     struct value *value = value_new(reader->arena, VALUE_NUMBER);
     CHECK(arena_copy(reader->arena, slice_from_string(text), &value->text));
@@ -77,7 +69,7 @@ number(struct reader *reader, const char *text)
 
 /* What JSON does not know: told apart by its bytes. */
 static struct value *
-foreign(struct reader *reader, struct slice raw)
+foreign(struct spelling_reader *reader, struct slice raw)
 {
     char *text = arena_alloc(reader->arena, raw.size + 1);
     CHECK(text != NULL);
@@ -87,7 +79,7 @@ foreign(struct reader *reader, struct slice raw)
 }
 
 static bool
-go_deeper(struct reader *reader, size_t depth)
+go_deeper(struct spelling_reader *reader, size_t depth)
 {
     if (depth >= reader->depth_max) {
         reader->deep = true;
@@ -100,7 +92,7 @@ go_deeper(struct reader *reader, size_t depth)
 /* --- MessagePack ----------------------------------------------------------------------- */
 
 static bool
-take_big_endian(struct reader *reader, size_t width, uint64_t *ret_number)
+take_big_endian(struct spelling_reader *reader, size_t width, uint64_t *ret_number)
 {
     uint64_t result = 0;
     if ((size_t)(reader->end - reader->at) < width) {
@@ -114,7 +106,7 @@ take_big_endian(struct reader *reader, size_t width, uint64_t *ret_number)
 }
 
 static struct value *
-take_bytes(struct reader *reader, const char *start, uint64_t size, bool str)
+take_bytes(struct spelling_reader *reader, const char *start, uint64_t size, bool str)
 {
     if (size > (uint64_t)(reader->end - reader->at)) {
         return NULL;
@@ -125,10 +117,34 @@ take_bytes(struct reader *reader, const char *start, uint64_t size, bool str)
                : foreign(reader, slice_make(start, (size_t)(reader->at - start)));
 }
 
+/* The shortest decimal of a float; NULL for one that is no number. */
 static struct value *
-take_float(struct reader *reader, const char *start, size_t width)
+number_of(struct arena *arena, double number, bool single)
 {
     char text[40];
+    struct value *value = value_new(arena, VALUE_NUMBER);
+    if (!isfinite(number)) {
+        return NULL;
+    }
+    for (int digits = 1; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*g", digits, number);
+        if (single ? strtof(text, NULL) == (float)number : strtod(text, NULL) == number) {
+            break;
+        }
+    }
+    CHECK(arena_copy(arena, slice_from_string(text), &value->text));
+    return value;
+}
+
+struct value *
+spelling_float(struct arena *arena, double number)
+{
+    return number_of(arena, number, false);
+}
+
+static struct value *
+take_float(struct spelling_reader *reader, const char *start, size_t width)
+{
     uint64_t bits = 0;
     double value;
     if (!take_big_endian(reader, width, &bits)) {
@@ -142,22 +158,15 @@ take_float(struct reader *reader, const char *start, size_t width)
     } else {
         memcpy(&value, &bits, 8);
     }
-    if (!isfinite(value)) {
-        return foreign(reader, slice_make(start, width + 1));
-    }
-    for (int digits = 1; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (width == 4 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) {
-            break;
-        }
-    }
-    return number(reader, text);
+    struct value *result = width == 4 ? number_of(reader->arena, value, true)
+                                      : spelling_float(reader->arena, value);
+    return result != NULL ? result : foreign(reader, slice_make(start, width + 1));
 }
 
-static struct value *msgpack_take(struct reader *reader, size_t depth);
+static struct value *msgpack_take(struct spelling_reader *reader, size_t depth);
 
 static struct value *
-take_children(struct reader *reader, bool map, uint64_t count, size_t depth)
+take_children(struct spelling_reader *reader, bool map, uint64_t count, size_t depth)
 {
     struct value *value = value_new(reader->arena, map ? VALUE_OBJECT : VALUE_ARRAY);
     if (!go_deeper(reader, depth)) {
@@ -185,7 +194,7 @@ take_children(struct reader *reader, bool map, uint64_t count, size_t depth)
 }
 
 static struct value *
-msgpack_take_any(struct reader *reader, size_t depth)
+msgpack_take_any(struct spelling_reader *reader, size_t depth)
 {
     char text[32];
     const char *start = reader->at;
@@ -258,7 +267,7 @@ msgpack_take_any(struct reader *reader, size_t depth)
 }
 
 static struct value *
-msgpack_take(struct reader *reader, size_t depth)
+msgpack_take(struct spelling_reader *reader, size_t depth)
 {
     const char *start = reader->at;
     struct value *value = msgpack_take_any(reader, depth);
@@ -307,11 +316,11 @@ put_number(struct buffer *out, struct slice text, enum value_style style, struct
     uint64_t natural;
     double real;
     uint64_t bits;
-    if (read_int64(text, &integer)) {
+    if (spelling_int64(text, &integer)) {
         put_integer(out, integer, wider(style, prng));
-    } else if (read_uint64(text, &natural)) {
+    } else if (spelling_uint64(text, &natural)) {
         put_big_endian(out, 0xcf, natural, 8);
-    } else if (read_double(text, &real)) {
+    } else if (spelling_double(text, &real)) {
         memcpy(&bits, &real, sizeof(bits));
         put_big_endian(out, 0xcb, bits, 8);
     } else {
@@ -333,9 +342,9 @@ put_str(struct buffer *out, struct slice text, unsigned wide)
 }
 
 /* Where a shuffled object starts, and how it goes on: as value_print() does it. */
-static size_t
-shuffled(const struct value *value, enum value_style style, struct prng *prng,
-         size_t *ret_stride)
+size_t
+spelling_shuffled(const struct value *value, enum value_style style, struct prng *prng,
+                  size_t *ret_stride)
 {
     *ret_stride = 1;
     if (value->kind != VALUE_OBJECT || style != VALUE_SHUFFLED || value->count < 2) {
@@ -379,7 +388,7 @@ msgpack_put(struct buffer *out, const struct value *value, enum value_style styl
         bool wide = value->count >= 65536 || style == VALUE_SPACED;
         put_big_endian(out, (map ? 0xdeu : 0xdcu) + wide, value->count, wide ? 4 : 2);
     }
-    size_t first = shuffled(value, style, prng, &stride);
+    size_t first = spelling_shuffled(value, style, prng, &stride);
     for (size_t i = 0; i < value->count; i++) {
         const struct member *member = &value->members[(first + i * stride) % value->count];
         if (map && style == VALUE_RAW && member->raw_name.size > 0) {
@@ -395,7 +404,7 @@ msgpack_put(struct buffer *out, const struct value *value, enum value_style styl
 
 /* Digits up to <close>, behind which the reader then stands. */
 static bool
-take_until(struct reader *reader, char close, struct slice *ret_text)
+take_until(struct spelling_reader *reader, char close, struct slice *ret_text)
 {
     const char *stop = reader->at == reader->end
                            ? NULL
@@ -409,7 +418,7 @@ take_until(struct reader *reader, char close, struct slice *ret_text)
 }
 
 static bool
-take_literal(struct reader *reader, const char *text)
+take_literal(struct spelling_reader *reader, const char *text)
 {
     size_t size = strlen(text);
     if ((size_t)(reader->end - reader->at) < size || memcmp(reader->at, text, size) != 0) {
@@ -433,16 +442,17 @@ is_canonical(struct slice text)
 }
 
 static bool
-take_count(struct reader *reader, uint64_t *ret_count)
+take_count(struct spelling_reader *reader, uint64_t *ret_count)
 {
     struct slice text;
-    return take_until(reader, ':', &text) && is_canonical(text) && read_uint64(text, ret_count);
+    return take_until(reader, ':', &text) && is_canonical(text) &&
+           spelling_uint64(text, ret_count);
 }
 
-static struct value *php_take(struct reader *reader, size_t depth);
+static struct value *php_take(struct spelling_reader *reader, size_t depth);
 
 static struct value *
-php_take_string(struct reader *reader)
+php_take_string(struct spelling_reader *reader)
 {
     uint64_t size;
     if (!take_count(reader, &size) || !take_literal(reader, "\"") ||
@@ -455,7 +465,7 @@ php_take_string(struct reader *reader)
 }
 
 static struct value *
-php_take_array(struct reader *reader, size_t depth)
+php_take_array(struct spelling_reader *reader, size_t depth)
 {
     struct value *value = value_new(reader->arena, VALUE_OBJECT);
     uint64_t count;
@@ -498,7 +508,7 @@ php_take_array(struct reader *reader, size_t depth)
 }
 
 static struct value *
-php_take_any(struct reader *reader, size_t depth)
+php_take_any(struct spelling_reader *reader, size_t depth)
 {
     const char *start = reader->at;
     struct slice text;
@@ -544,7 +554,7 @@ php_take_any(struct reader *reader, size_t depth)
 }
 
 static struct value *
-php_take(struct reader *reader, size_t depth)
+php_take(struct spelling_reader *reader, size_t depth)
 {
     const char *start = reader->at;
     struct value *value = php_take_any(reader, depth);
@@ -558,13 +568,13 @@ static bool
 php_is_integer(struct slice name)
 {
     int64_t integer;
-    return is_canonical(name) && read_int64(name, &integer) &&
+    return is_canonical(name) && spelling_int64(name, &integer) &&
            !slice_equal(name, SLICE_OF("-0"));
 }
 
 /* name|value for every member; an array only. */
 static struct value *
-php_take_session(struct reader *reader)
+php_take_session(struct spelling_reader *reader)
 {
     struct value *value = value_new(reader->arena, VALUE_OBJECT);
     struct slice name;
@@ -590,9 +600,9 @@ php_take_session(struct reader *reader)
 }
 
 static struct value *
-php_take_document(struct reader *reader, size_t depth)
+php_take_document(struct spelling_reader *reader, size_t depth)
 {
-    struct reader session = *reader;
+    struct spelling_reader session = *reader;
     struct value *value = php_take(reader, depth);
     if (value != NULL && reader->at == reader->end) {
         return value;
@@ -631,7 +641,7 @@ php_put(struct buffer *out, const struct value *value, enum value_style style,
         buffer_append_string(out, value->kind == VALUE_TRUE ? "b:1;" : "b:0;");
         return;
     case VALUE_NUMBER:
-        buffer_append_string(out, read_int64(value->text, &integer) &&
+        buffer_append_string(out, spelling_int64(value->text, &integer) &&
                                           !slice_equal(value->text, SLICE_OF("-0"))
                                       ? "i:"
                                       : "d:");
@@ -650,7 +660,7 @@ php_put(struct buffer *out, const struct value *value, enum value_style style,
             style = VALUE_DRESSED; /* the order says whether it is a list */
         }
     }
-    size_t first = shuffled(value, style, prng, &stride);
+    size_t first = spelling_shuffled(value, style, prng, &stride);
     for (size_t i = 0; i < value->count; i++) {
         const struct member *member = &value->members[(first + i * stride) % value->count];
         if (value->kind == VALUE_ARRAY) {
@@ -700,6 +710,7 @@ static const struct spelling_format formats[] = {
     {"json", true, NULL, value_print},
     {"msgpack", true, msgpack_take, msgpack_put},
     {"php", false, php_take_document, php_put_document},
+    {"pickle", true, spelling_pickle_take, spelling_pickle_put},
 };
 
 static const struct spelling_format *used[2] = {&formats[0], &formats[0]};
@@ -763,10 +774,28 @@ spelling_is_modelled(void)
     return used[0]->is_modelled && !spelling_is_mixed();
 }
 
+/* Are numbers with a fraction floats? */
+static bool
+has_floats(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (used[i]->take == msgpack_take || used[i]->take == spelling_pickle_take) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+spelling_keeps_text(void)
+{
+    return !spelling_is_mixed() && used[0]->take != spelling_pickle_take;
+}
+
 bool
 spelling_holds(const struct value *value)
 {
-    if (used[0]->take != msgpack_take && used[1]->take != msgpack_take) {
+    if (!has_floats()) {
         return true;
     }
     if (value->kind == VALUE_NUMBER) {
@@ -788,7 +817,7 @@ bool
 spelling_is_exact(const struct value *schema)
 {
     static const char *const inexact[] = {"scale", "unix-seconds", "unix-milliseconds"};
-    if (used[0]->take != msgpack_take && used[1]->take != msgpack_take) {
+    if (!has_floats()) {
         return true;
     }
     for (size_t i = 0; i < sizeof(inexact) / sizeof(*inexact); i++) {
@@ -812,7 +841,7 @@ parse_as(const struct spelling_format *format, struct arena *arena, struct slice
     if (format->take == NULL) {
         return value_parse(arena, text, depth_max, ret_value, ret_depth);
     }
-    struct reader reader = {
+    struct spelling_reader reader = {
         .arena = arena, .at = text.data, .end = text.data + text.size, .depth_max = depth_max};
     struct value *value = format->take(&reader, 0);
     if (ret_depth != NULL) {

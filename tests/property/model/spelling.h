@@ -21,6 +21,9 @@ const char *spelling_codec_of(unsigned version);
 bool spelling_is_json(void); /* and nothing else */
 bool spelling_is_mixed(void);
 
+/* Does a value keep its text through views? Else its codec spells it anew. */
+bool spelling_keeps_text(void);
+
 /*
  * Does the model speak for the codec? Not where arrays and objects look alike: there the laws
  * alone hold.
