@@ -120,6 +120,8 @@ reserve_range(void)
             (void)munmap(place, all);
             continue;
         }
+        /* Huge pages would hold what was given back; lookups gain nothing by them, measured. */
+        (void)madvise(start, size, MADV_NOHUGEPAGE);
         range = start;
         range_size = size;
         table = behind.rows;
