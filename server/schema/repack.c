@@ -59,6 +59,9 @@ struct repack {
     struct found *found; /* of this part */
     struct sampler samplers[SAMPLERS_MAX];
     size_t sampler_count;
+    size_t group_count;
+    size_t group_index; /* of the one that is visited */
+    size_t first_group; /* that may have a sampler: all get their turn */
 };
 
 /* An entry that is to be looked at, out of the scan's lock. */
@@ -204,9 +207,18 @@ has_wrong_algorithm(const struct repack *repack, const struct packing_group *gro
 }
 
 static void
+count_group(struct repack *repack, const struct packing_group *group)
+{
+    (void)group;
+    repack->group_count++;
+}
+
+static void
 begin_group(struct repack *repack, const struct packing_group *group)
 {
     struct packing *packing = group->packing;
+    size_t place = (repack->group_index++ + repack->group_count - repack->first_group) %
+                   repack->group_count;
     if (group->algorithm == PACK_NONE || has_wrong_algorithm(repack, group)) {
         atomic_store(&packing->dictionary, 0);
     }
@@ -221,7 +233,7 @@ begin_group(struct repack *repack, const struct packing_group *group)
         }
         return;
     }
-    if (packing->retry_ms > repack->now_ms || repack->sampler_count == SAMPLERS_MAX) {
+    if (packing->retry_ms > repack->now_ms || place >= SAMPLERS_MAX) {
         return;
     }
     repack->is_waiting |= is_without;
@@ -489,7 +501,14 @@ begin_walk(struct repack *repack)
     repack->is_waiting = false;
     repack->begun_ms = repack->now_ms;
     atomic_store(&repack->rested_ms, repack->now_ms);
+    repack->group_index = 0;
+    repack->group_count = 0;
+    each_group(repack, count_group);
+    if (repack->first_group >= repack->group_count) {
+        repack->first_group = 0;
+    }
     each_group(repack, begin_group);
+    repack->first_group += SAMPLERS_MAX;
     return true;
 }
 

@@ -296,6 +296,40 @@ a_dictionary_stays_while_one_value_is_packed_with_it(void **state)
     assert_int_equal(stats_of(world).dictionary, number);
 }
 
+/* More groups than are sampled at a time, of which only the last has values. */
+static void
+every_group_gets_its_turn(void **state)
+{
+    struct world *world = *state;
+    struct buffer text;
+    buffer_init(&text, 0);
+    buffer_append_string(&text, "sess:* lz4");
+    for (int i = 0; i < 100; i++) {
+        buffer_printf(&text, " none%d:* lz4", i);
+    }
+    buffer_append_string(&text, " sess:x* lz4");
+    buffer_append_char(&text, 0);
+    set_rules(world, text.data);
+    buffer_fini(&text);
+    for (unsigned i = 0; i < KEYS; i++) {
+        char name[32];
+        char bytes[SESSION_SIZE];
+        int size = snprintf(name, sizeof(name), "sess:x%u", i);
+        struct key key = keyspace_key(world->keyspace, 0, slice_make(name, (size_t)size));
+        const struct value value = {.body = session(i, false, bytes)};
+        keyspace_lock(world->keyspace, &key, 1);
+        assert_true(keyspace_set_locked(world->keyspace, &key, &value, expiry_ms));
+        keyspace_unlock(world->keyspace, &key, 1);
+    }
+    struct repack_stats stats = {0};
+    for (int i = 0; i < 5 && stats.dictionary == 0; i++) {
+        walk(world);
+        repack_stats(world->repack, packing_rules_at(world->rules, 101), &stats);
+    }
+    assert_int_not_equal(stats.dictionary, 0);
+    assert_int_equal(stats.entries, KEYS);
+}
+
 int
 main(void)
 {
@@ -313,6 +347,7 @@ main(void)
                                         close_world),
         cmocka_unit_test_setup_teardown(a_dictionary_stays_while_one_value_is_packed_with_it,
                                         open_world, close_world),
+        cmocka_unit_test_setup_teardown(every_group_gets_its_turn, open_world, close_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
