@@ -4,7 +4,7 @@
 #include <sys/rseq.h>
 #include <time.h>
 
-enum { CALIBRATION_US = 10 * 1000 };
+enum { CALIBRATION_US = 10 * 1000, CALIBRATION_READINGS = 2000 };
 
 static const volatile uint64_t never_cleared = 1;
 
@@ -90,11 +90,30 @@ ticks_per_ns(void)
     return (double)(ticks_now() - first_ticks) / ((double)elapsed_us * 1e3);
 }
 
+static double
+processor_ns(void)
+{
+    struct timespec cpu;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    return (double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec;
+}
+
+static double
+reading_ns(void)
+{
+    double start_ns = processor_ns();
+    for (int i = 1; i < CALIBRATION_READINGS; i++) {
+        (void)processor_ns();
+    }
+    return (processor_ns() - start_ns) / CALIBRATION_READINGS;
+}
+
 bool
 ticks_watch(bool is_exact)
 {
     if (is_exact) {
         ticks_thread.per_ns = ticks_per_ns();
+        ticks_thread.reading_ns = reading_ns();
         ticks_thread.mark = &always_cleared;
         return true;
     }
@@ -114,11 +133,13 @@ ticks_watch(bool is_exact)
 static uint64_t
 resume_exactly(void)
 {
-    struct timespec cpu;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    struct ticks_thread *thread = &ticks_thread;
+    /* Less what the readings themselves took, of which a turn has thousands; never backwards,
+     * since one may take less than they do in the mean. */
+    double own_ns = processor_ns() - (double)thread->readings++ * thread->reading_ns;
+    thread->own_ns = own_ns > thread->own_ns ? own_ns : thread->own_ns;
     uint64_t now = ticks_now();
-    double own_ns = (double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec;
-    ticks_thread.lost = now - (uint64_t)(own_ns * ticks_thread.per_ns);
+    thread->lost = now - (uint64_t)(thread->own_ns * thread->per_ns);
     return now;
 }
 

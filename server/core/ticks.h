@@ -41,6 +41,9 @@ struct ticks_thread {
     uint64_t seen;                 /* the last reading */
     uint64_t lost;                 /* what was left out so far */
     double per_ns;                 /* ticks; 0: not watched exactly */
+    double reading_ns;             /* what an exact reading takes of the thread's time */
+    double own_ns;                 /* the last exact reading */
+    uint64_t readings;             /* exact ones so far */
 };
 
 extern _Thread_local struct ticks_thread ticks_thread;
