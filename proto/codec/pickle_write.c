@@ -6,8 +6,8 @@
 
 #include <xxhash.h>
 
-#include "proto/base/buffer.h"
 #include "proto/base/check.h"
+#include "proto/base/writer.h"
 #include "proto/codec/msgpack.h"
 
 enum { FRAME_TARGET = 65536, FRAME_MIN = 4, FRAME_HEAD = 9, BATCH = 1000 };
@@ -31,7 +31,7 @@ struct known {
 
 struct pickler {
     struct arena *arena;
-    struct buffer out;
+    struct writer out;
     unsigned protocol;
     bool memoizes;
     bool framing;
@@ -47,7 +47,7 @@ static void
 put_little_endian(struct pickler *pickler, uint64_t number, unsigned width)
 {
     for (unsigned i = 0; i < width; i++) {
-        buffer_append_char(&pickler->out, (char)(number >> (8 * i)));
+        writer_char(&pickler->out, (char)(number >> (8 * i)));
     }
 }
 
@@ -56,7 +56,7 @@ put_little_endian(struct pickler *pickler, uint64_t number, unsigned width)
 static void
 frame_close(struct pickler *pickler)
 {
-    struct buffer *out = &pickler->out;
+    struct writer *out = &pickler->out;
     if (!pickler->in_frame || out->failed) {
         return;
     }
@@ -82,7 +82,7 @@ frame_open(struct pickler *pickler)
     if (pickler->framing && !pickler->in_frame) {
         pickler->frame_start = pickler->out.size;
         pickler->in_frame = true;
-        buffer_append(&pickler->out, room, sizeof(room));
+        writer_bytes(&pickler->out, slice_make(room, sizeof(room)));
     }
 }
 
@@ -100,7 +100,7 @@ static void
 put_opcode(struct pickler *pickler, char opcode)
 {
     frame_open(pickler);
-    buffer_append_char(&pickler->out, opcode);
+    writer_char(&pickler->out, opcode);
 }
 
 /* Opcode, size, bytes; large ones stand outside of frames. */
@@ -115,7 +115,7 @@ put_sized(struct pickler *pickler, char opcode, unsigned width, struct slice byt
     }
     put_opcode(pickler, opcode);
     put_little_endian(pickler, bytes.size, width);
-    buffer_append_slice(&pickler->out, bytes);
+    writer_bytes(&pickler->out, bytes);
     pickler->framing = framing;
 }
 
@@ -218,7 +218,7 @@ put_number(struct pickler *pickler, struct slice raw)
         }
         put_opcode(pickler, 'G');
         for (unsigned i = 8; i-- > 0;) {
-            buffer_append_char(&pickler->out, (char)(bits >> (8 * i)));
+            writer_char(&pickler->out, (char)(bits >> (8 * i)));
         }
         return;
     }
@@ -447,17 +447,19 @@ pickle_write(struct slice value, unsigned form, struct arena *arena, struct slic
 {
     struct pickler pickler = {
         .arena = arena,
+        .out = writer_in(arena),
         .protocol = form & PICKLE_PROTOCOL,
         .memoizes = (form & PICKLE_NO_MEMO) == 0,
     };
     enum codec_status status = CODEC_NO_MEMORY;
-    buffer_init(&pickler.out, 0);
+    (void)writer_reserve(&pickler.out,
+                         value.size + value.size / 2 + 64); /* most often enough */
     if (known_init(&pickler, value)) {
         if (form & PICKLE_MARKED) {
-            buffer_append_char(&pickler.out, '!');
+            writer_char(&pickler.out, '!');
         }
-        buffer_append_char(&pickler.out, '\x80');
-        buffer_append_char(&pickler.out, (char)pickler.protocol);
+        writer_char(&pickler.out, '\x80');
+        writer_char(&pickler.out, (char)pickler.protocol);
         pickler.framing = pickler.protocol >= 4;
         if (all_put(&pickler, value)) {
             put_opcode(&pickler, '.');
@@ -465,12 +467,11 @@ pickle_write(struct slice value, unsigned form, struct arena *arena, struct slic
             if (pickler.problem != NULL) {
                 *ret_problem = pickler.problem;
                 status = CODEC_RANGE;
-            } else if (!pickler.out.failed &&
-                       arena_copy(arena, buffer_slice(&pickler.out), ret_text)) {
+            } else if (!pickler.out.failed) {
+                *ret_text = writer_slice(&pickler.out);
                 status = CODEC_OK;
             }
         }
     }
-    buffer_fini(&pickler.out);
     return status;
 }

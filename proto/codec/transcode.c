@@ -10,7 +10,7 @@ struct transcoder {
     const struct codec *from;
     const struct codec *to;
     struct arena *arena;
-    struct buffer *out;
+    struct writer *out;
     struct slice empties;
     const struct tree_node *root;
 };
@@ -20,18 +20,18 @@ struct transcoder {
 enum { TOKEN_SIZE = 4 };
 
 static void
-place_token(struct buffer *place, struct slice text)
+place_token(struct writer *place, struct slice text)
 {
     for (unsigned i = 0; i < TOKEN_SIZE; i++) {
-        buffer_append_char(place, (char)(text.size >> (8 * i)));
+        writer_char(place, (char)(text.size >> (8 * i)));
     }
-    buffer_append_slice(place, text);
+    writer_bytes(place, text);
 }
 
 /* Append where <node> stands, from the inside out. */
 static bool
 place_put(const struct codec *codec, const struct tree_node *root, const struct tree_node *node,
-          struct arena *arena, struct buffer *place)
+          struct arena *arena, struct writer *place)
 {
     for (; node != root; node = node->parent) {
         char number[24];
@@ -52,30 +52,32 @@ place_put(const struct codec *codec, const struct tree_node *root, const struct 
     return !place->failed;
 }
 
-/* Is <node>, an empty container, among those listed? */
+/* Is <node>, an empty container, among those listed? False without memory. */
 static bool
-is_listed(struct transcoder *at, const struct tree_node *node)
+find_listed(struct transcoder *at, const struct tree_node *node, bool *ret_listed)
 {
-    struct buffer place;
+    struct writer place = writer_in(at->arena);
     struct slice left = at->empties;
-    bool found = false;
-    buffer_init(&place, 0);
-    if (place_put(at->from, at->root, node, at->arena, &place)) {
-        while (left.size >= TOKEN_SIZE && !found) {
-            size_t size = 0;
-            for (unsigned i = 0; i < TOKEN_SIZE; i++) {
-                size |= (size_t)(uint8_t)left.data[i] << (8 * i);
-            }
-            left = slice_make(left.data + TOKEN_SIZE, left.size - TOKEN_SIZE);
-            if (size > left.size) {
-                break;
-            }
-            found = slice_equal(slice_make(left.data, size), buffer_slice(&place));
-            left = slice_make(left.data + size, left.size - size);
-        }
+    *ret_listed = false;
+    if (left.size == 0) {
+        return true;
     }
-    buffer_fini(&place);
-    return found;
+    if (!place_put(at->from, at->root, node, at->arena, &place)) {
+        return false;
+    }
+    while (left.size >= TOKEN_SIZE && !*ret_listed) {
+        size_t size = 0;
+        for (unsigned i = 0; i < TOKEN_SIZE; i++) {
+            size |= (size_t)(uint8_t)left.data[i] << (8 * i);
+        }
+        left = slice_make(left.data + TOKEN_SIZE, left.size - TOKEN_SIZE);
+        if (size > left.size) {
+            break;
+        }
+        *ret_listed = slice_equal(slice_make(left.data, size), writer_slice(&place));
+        left = slice_make(left.data + size, left.size - size);
+    }
+    return true;
 }
 
 /* The container behind <node>, or in it, in the order in which they stand; NULL at the end. */
@@ -96,25 +98,21 @@ bool
 transcode_empties(const struct codec *codec, struct tree_node *root, struct arena *arena,
                   struct slice *ret_empties)
 {
-    struct buffer all;
-    struct buffer place;
+    struct writer all = writer_in(arena);
+    struct writer place = writer_in(arena);
     unsigned count = 0;
     bool done = true;
-    buffer_init(&all, 0);
-    buffer_init(&place, 0);
     for (struct tree_node *node = root; node != NULL && done; node = next_node(root, node)) {
         done = tree_open(codec, node, arena);
         if (done && node != root && node->type == KIND_OBJECT && node->box->count == 0 &&
             count++ < TRANSCODE_EMPTIES_MAX) {
-            buffer_clear(&place);
+            place.size = 0;
             done = place_put(codec, root, node, arena, &place);
-            place_token(&all, buffer_slice(&place));
+            place_token(&all, writer_slice(&place));
         }
     }
-    done = done && !all.failed && arena_copy(arena, buffer_slice(&all), ret_empties);
-    buffer_fini(&all);
-    buffer_fini(&place);
-    return done;
+    *ret_empties = writer_slice(&all);
+    return done && !all.failed;
 }
 
 /* --- values ------------------------------------------------------------------------------ */
@@ -186,7 +184,7 @@ scalar_put(struct transcoder *at, enum kind kind, struct slice raw)
         status = CODEC_RANGE;
     }
     if (status == CODEC_OK) {
-        buffer_append_slice(at->out, fresh);
+        writer_bytes(at->out, fresh);
     }
     return status;
 }
@@ -205,7 +203,7 @@ key_put(struct transcoder *at, const struct tree_node *node, bool object, size_t
             if (at->from != at->to || at->from->kind(tree_key(node)) >= KIND_OTHER) {
                 return CODEC_RANGE;
             }
-            buffer_append_slice(at->out, tree_key(node)); /* no name, but in both */
+            writer_bytes(at->out, tree_key(node)); /* no name, but in both */
             return CODEC_OK;
         }
     } else if (at->to->is_position != NULL) {
@@ -219,8 +217,8 @@ key_put(struct transcoder *at, const struct tree_node *node, bool object, size_t
     if (!at->to->key_is_valid(fresh)) {
         return CODEC_RANGE;
     }
-    buffer_append_slice(at->out, fresh);
-    buffer_append_slice(at->out, at->to->colon);
+    writer_bytes(at->out, fresh);
+    writer_bytes(at->out, at->to->colon);
     return CODEC_OK;
 }
 
@@ -229,21 +227,21 @@ static void
 header_put(struct transcoder *at, bool object, size_t count)
 {
     if (!codec_is_framed(at->to)) {
-        buffer_append_char(at->out, object ? '{' : '[');
+        writer_char(at->out, object ? '{' : '[');
         return;
     }
     char header[CODEC_HEADER_MAX];
     struct slice empty = object ? at->to->empty_object : at->to->empty_array;
-    buffer_append(at->out, header, at->to->put_header(empty, count, header));
+    writer_bytes(at->out, slice_make(header, at->to->put_header(empty, count, header)));
 }
 
 static void
 footer_put(struct transcoder *at, bool object)
 {
     if (!codec_is_framed(at->to)) {
-        buffer_append_char(at->out, object ? '}' : ']');
+        writer_char(at->out, object ? '}' : ']');
     } else {
-        buffer_append_slice(at->out, at->to->footer);
+        writer_bytes(at->out, at->to->footer);
     }
 }
 
@@ -273,14 +271,14 @@ would_be_list(struct transcoder *at, const struct tree_node *node)
 
 enum codec_status
 transcode(const struct codec *from, const struct codec *to, struct tree_node *node,
-          struct arena *arena, struct buffer *out, const struct tree_node **ret_where)
+          struct arena *arena, struct writer *out, const struct tree_node **ret_where)
 {
     return transcode_with(from, to, node, (struct slice){NULL, 0}, arena, out, ret_where);
 }
 
 enum codec_status
 transcode_with(const struct codec *from, const struct codec *to, struct tree_node *node,
-               struct slice empties, struct arena *arena, struct buffer *out,
+               struct slice empties, struct arena *arena, struct writer *out,
                const struct tree_node **ret_where)
 {
     struct transcoder at = {from, to, arena, out, empties, node};
@@ -296,8 +294,12 @@ transcode_with(const struct codec *from, const struct codec *to, struct tree_nod
             }
             level->up = top;
             level->next = tree_first(node);
-            level->object = kind == KIND_OBJECT ||
-                            (kind == KIND_EMPTY && (top == NULL || is_listed(&at, node)));
+            bool listed = false;
+            if (kind == KIND_EMPTY && top != NULL && !find_listed(&at, node, &listed)) {
+                return CODEC_NO_MEMORY;
+            }
+            level->object =
+                kind == KIND_OBJECT || (kind == KIND_EMPTY && (top == NULL || listed));
             if (kind == KIND_OBJECT && to->is_position != NULL && would_be_list(&at, node)) {
                 return CODEC_RANGE;
             }
@@ -319,7 +321,7 @@ transcode_with(const struct codec *from, const struct codec *to, struct tree_nod
         node = top->next;
         top->next = node->next;
         if (top->index > 0 && !codec_is_framed(to)) {
-            buffer_append_char(out, ',');
+            writer_char(out, ',');
         }
         *ret_where = node;
         status = key_put(&at, node, top->object, top->index++);

@@ -7,7 +7,7 @@
 #ifndef PROTO_CODEC_TRANSCODE_H
 #define PROTO_CODEC_TRANSCODE_H
 
-#include "proto/base/buffer.h"
+#include "proto/base/writer.h"
 #include "proto/codec/tree.h"
 
 enum { TRANSCODE_EMPTIES_MAX = 64 };
@@ -20,7 +20,7 @@ enum { TRANSCODE_EMPTIES_MAX = 64 };
  * bytes become such a string only where they would come back as bytes.
  */
 enum codec_status transcode(const struct codec *from, const struct codec *to,
-                            struct tree_node *node, struct arena *arena, struct buffer *out,
+                            struct tree_node *node, struct arena *arena, struct writer *out,
                             const struct tree_node **ret_where);
 
 /*
@@ -30,7 +30,7 @@ enum codec_status transcode(const struct codec *from, const struct codec *to,
  */
 enum codec_status transcode_with(const struct codec *from, const struct codec *to,
                                  struct tree_node *node, struct slice empties,
-                                 struct arena *arena, struct buffer *out,
+                                 struct arena *arena, struct writer *out,
                                  const struct tree_node **ret_where);
 bool transcode_empties(const struct codec *codec, struct tree_node *node, struct arena *arena,
                        struct slice *ret_empties);

@@ -87,20 +87,18 @@ state_put(struct run *run, const struct plan_format *to, struct tree_node *state
 {
     const struct codec *codec = plan_format_codec(to);
     const struct tree_node *where = NULL;
-    struct buffer buffer;
-    buffer_init(&buffer, 0);
+    struct writer writer = writer_in(run->arena);
     enum codec_status status =
-        transcode_with(run->codec, codec, state, empties, run->arena, &buffer, &where);
+        transcode_with(run->codec, codec, state, empties, run->arena, &writer, &where);
     bool done = status == CODEC_OK;
     if (status == CODEC_RANGE) {
         range_fail(run, state, where, to->codecs[to->count - 1]);
-    } else if (!done || (run_spend(run, buffer.size) &&
-                         !arena_copy(run->arena, buffer_slice(&buffer), ret_value))) {
-        done = run_no_memory(run);
+    } else if (!done) {
+        run_no_memory(run);
     } else {
-        done = !run->no_memory;
+        *ret_value = writer_slice(&writer);
+        done = run_spend(run, writer.size);
     }
-    buffer_fini(&buffer);
     return done;
 }
 

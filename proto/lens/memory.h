@@ -15,8 +15,7 @@
 #ifndef PROTO_LENS_MEMORY_H
 #define PROTO_LENS_MEMORY_H
 
-#include "proto/base/arena.h"
-#include "proto/base/slice.h"
+#include "proto/base/writer.h"
 #include "proto/lens/plan.h"
 
 struct cursor {
@@ -41,31 +40,6 @@ cursor_more(const struct cursor *cursor)
 {
     return !cursor->bad && cursor->at < cursor->end;
 }
-
-/* Bytes that grow in an arena; <failed> is sticky. */
-struct writer {
-    struct arena *arena;
-    char *data;
-    size_t size;
-    size_t capacity;
-    bool failed;
-};
-
-static inline struct writer
-writer_in(struct arena *arena)
-{
-    return (struct writer){.arena = arena};
-}
-
-static inline struct slice
-writer_slice(const struct writer *writer)
-{
-    return slice_make(writer->data, writer->size);
-}
-
-void writer_number(struct writer *writer, uint64_t number);
-void writer_bytes(struct writer *writer, struct slice bytes);
-void writer_text(struct writer *writer, struct slice text); /* size, bytes */
 
 /* The entries of <list> for <count> ops, missing ones empty. False without memory. */
 bool memory_read(struct slice list, size_t count, struct arena *arena,

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "proto/base/buffer.h"
 #include "proto/codec/decimal.h"
 #include "proto/codec/transcode.h"
 
@@ -288,17 +289,13 @@ bool
 reader_value(struct reader *reader, struct tree_node *node, struct slice *ret_raw)
 {
     const struct tree_node *where;
-    struct buffer buffer;
+    struct writer writer = writer_in(reader->arena);
     if (reader->codec == &codec_json) {
         return compact(reader, node, ret_raw);
     }
-    buffer_init(&buffer, 0);
     enum codec_status status =
-        transcode(&codec_json, reader->codec, node, reader->arena, &buffer, &where);
-    if (status == CODEC_OK && !arena_copy(reader->arena, buffer_slice(&buffer), ret_raw)) {
-        status = CODEC_NO_MEMORY;
-    }
-    buffer_fini(&buffer);
+        transcode(&codec_json, reader->codec, node, reader->arena, &writer, &where);
+    *ret_raw = writer_slice(&writer);
     switch (status) {
     case CODEC_OK:
         return true;

@@ -90,17 +90,15 @@ static bool
 spell(struct player *player, struct tree_node *value, struct slice *ret_text)
 {
     const struct tree_node *where;
-    struct buffer buffer;
+    struct writer writer = writer_in(&player->document);
     *ret_text = slice_make(value->value, value->value_size);
     if (player->codec == &codec_json) {
         return true;
     }
-    buffer_init(&buffer, 0);
     enum codec_status status = transcode(&codec_json, codec_values(player->codec), value,
-                                         &player->document, &buffer, &where);
+                                         &player->document, &writer, &where);
     assert_true(status == CODEC_OK || status == CODEC_RANGE);
-    assert_true(arena_copy(&player->document, buffer_slice(&buffer), ret_text));
-    buffer_fini(&buffer);
+    *ret_text = writer_slice(&writer);
     if (status == CODEC_OK && player->codec == &codec_pickle) {
         const char *problem;
         status = pickle_write(*ret_text, 4, &player->document, ret_text, &problem);
