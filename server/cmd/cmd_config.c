@@ -43,7 +43,8 @@ cmd_config_get(struct request *request)
 {
     struct buffer out;
     buffer_init(&out, 0);
-    struct found found = {.request = request, .pairs = {&out, request->reply->resp, 0}};
+    struct found found = {.request = request,
+                          .pairs = {.out = &out, .resp = request->reply->resp}};
     for (found.at = 2; found.at < request->argc; found.at++) {
         config_match(request->server->config, request->argv[found.at], add_pair, &found);
     }
