@@ -7,6 +7,7 @@
 #include "server/net/batch.h"
 #include "server/net/output.h"
 #include "server/net/pending.h"
+#include "server/net/socket.h"
 #include "server/net/worker.h"
 #include "server/schema/bindings.h"
 #include "server/schema/registry.h"
@@ -27,12 +28,7 @@ enum {
 };
 
 struct conn {
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } uv;
+    union socket uv;
     struct worker *worker;
     struct conn *next;
     struct conn *previous;
@@ -539,32 +535,6 @@ conn_resume(struct conn *conn, struct slice reply)
 }
 
 static bool
-adopt_socket(struct conn *conn, const struct conn_accepted *accepted)
-{
-    struct worker *worker = conn->worker;
-    int error;
-    if (accepted->is_unix) {
-        error = uv_pipe_init(&worker->loop.uv, &conn->uv.pipe, 0);
-        CHECK(error == 0);
-        error = uv_pipe_open(&conn->uv.pipe, accepted->fd);
-    } else {
-        error = uv_tcp_init(&worker->loop.uv, &conn->uv.tcp);
-        CHECK(error == 0);
-        error = uv_tcp_open(&conn->uv.tcp, accepted->fd);
-    }
-    conn->uv.handle.data = conn;
-    if (error != 0) {
-        return false;
-    }
-    if (!accepted->is_unix) {
-        int64_t keepalive_s = config_number(worker->server->config, CONFIG_TCP_KEEPALIVE);
-        (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
-        (void)uv_tcp_keepalive(&conn->uv.tcp, keepalive_s > 0, (unsigned)keepalive_s);
-    }
-    return true;
-}
-
-static bool
 is_password_required(struct config *config)
 {
     struct buffer password;
@@ -586,7 +556,11 @@ conn_open(struct worker *worker, const struct conn_accepted *accepted)
         return false;
     }
     conn->worker = worker;
-    if (!adopt_socket(conn, accepted)) {
+    int64_t keepalive_s = config_number(worker->server->config, CONFIG_TCP_KEEPALIVE);
+    bool is_adopted = socket_adopt(&conn->uv, &worker->loop.uv, accepted->fd, accepted->is_unix,
+                                   (unsigned)keepalive_s);
+    conn->uv.handle.data = conn;
+    if (!is_adopted) {
         (void)close(accepted->fd);
         uv_close(&conn->uv.handle, on_closed);
         return false;
