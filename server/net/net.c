@@ -23,6 +23,7 @@ enum {
     NET_EXPIRE_EFFORT = 256,  /* entries looked at in one slice of active expiry */
     NET_FREE_SLICE = 256,     /* entries of flushed tables freed in one slice */
     NET_STINT_US = 250,       /* of such slices at one go ... */
+    NET_LONG_STINT_US = 1000, /* ... where memory runs away otherwise ... */
     NET_REST_MS = 1,          /* ... and the rest before the next, while there is more */
 };
 
@@ -237,11 +238,13 @@ on_timer(uv_timer_t *timer)
     compression_tick(net->server, now_ms);
     uint64_t start = ticks_own();
     uint64_t taken;
+    uint64_t stint_us;
     bool is_more;
     do {
         is_more = tidy(net, now_ms);
         taken = ticks_own() - start;
-    } while (is_more && ticks_to_us(taken) < NET_STINT_US);
+        stint_us = net->compaction.is_urgent ? NET_LONG_STINT_US : NET_STINT_US;
+    } while (is_more && ticks_to_us(taken) < stint_us);
     counters_note_turn(&net->server->counters[net->server->worker_count], taken);
     if (is_more) {
         (void)uv_timer_start(timer, on_timer, NET_REST_MS, uv_timer_get_repeat(timer));

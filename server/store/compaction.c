@@ -6,7 +6,8 @@ enum {
     BEGIN_SHARE = 10, /* of the used bytes may be holes ... */
     END_SHARE = 20,   /* ... and after a compaction */
     HOLES_MIN = 512 * 1024,
-    SLICE = 256,         /* entries looked at in one call */
+    URGENT_SHARE = 4,    /* beyond that there is no time to lose */
+    SLICE = 256,         /* entries looked at in one call; expiry has its turn between */
     WORTH_SHARE = 64,    /* a pass that moves less than this share of the holes' bytes ... */
     REST_MS = 60 * 1000, /* ... is not repeated at once: what is left cannot be moved */
 };
@@ -41,5 +42,6 @@ compaction_some(struct compaction *compaction, struct keyspace *keyspace, int64_
         if (compaction->moved_size < compaction->holes_size / WORTH_SHARE)
             compaction->rest_ms = now_ms;
     }
+    compaction->is_urgent = compaction->is_running && has_holes(&memory, URGENT_SHARE);
     return compaction->is_running;
 }

@@ -15,6 +15,7 @@
 /* All zero: nothing was done yet. */
 struct compaction {
     bool is_running;             /* a pass over all databases is under way */
+    bool is_urgent;              /* holes grow faster than they are closed */
     struct keyspace_place place; /* in it */
     size_t holes_size;           /* bytes, when it began */
     size_t moved_size;           /* bytes, in it */
