@@ -256,7 +256,10 @@ lens_rebase(const struct lens_schema *schema, const struct lens_record *record, 
         !document_text(&walk.run, &walk.document, &rebased.body)) {
         return false;
     }
-    if (!memory_complement(schema, walk.lists, arena, &rebased.complement)) {
+    /* What takes the place of the record must not lie in it. */
+    if (!memory_complement(schema, walk.lists, arena, &rebased.complement) ||
+        (rebased.body.data == record->body.data &&
+         !arena_copy(arena, rebased.body, &rebased.body))) {
         return run_no_memory(&walk.run);
     }
     if (!within_budget(schema, &rebased, ret_failure)) {

@@ -250,6 +250,10 @@ convert(struct run *run, const struct plan_format *from, const struct plan_forma
                layers_put(run, to, form_of(to, &remembered), value, &body) &&
                reopen(run, to, body, &after);
     }
+    if (done) {
+        static const struct plan_op codec_op = {.name = "codec", .path = {.text = SLICE("")}};
+        run_note(run, &codec_op, same ? "restored from the complement" : "converted");
+    }
     run_hold(run, original.size + (done ? body.size : 0));
     if (done && run->remember) {
         done = remember(run, from, document, original, to, &after, body, out);

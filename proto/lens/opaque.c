@@ -123,7 +123,8 @@ opaque_rebase(const struct lens_schema *schema, const struct lens_record *record
     if (!opaque_view(schema, record, to, &rebased.body, ret_failure)) {
         return false;
     }
-    if (!others(record, to, 0, arena, &rebased.complement)) {
+    if (!others(record, to, 0, arena, &rebased.complement) ||
+        !arena_copy(arena, rebased.body, &rebased.body)) {
         return fail(ret_failure, record, to, LENS_BUDGET, "out of memory");
     }
     *ret_record = rebased;
