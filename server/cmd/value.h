@@ -181,6 +181,13 @@ bool value_must_run_again(const struct request *request);
 bool value_keep(struct request *request);    /* false: lock again */
 void value_prepare(struct request *request); /* no lock held */
 
+/*
+ * Fetch what is remembered of views of <keys>, which are about to be read: first where it is,
+ * and later, once more, what is there.
+ */
+void value_prefetch(const struct request *request, const struct key *keys, size_t count,
+                    bool is_later);
+
 /* Keep the memo of worker <worker> (which calls this) within its room, which may change. */
 void value_trim_memo(struct server *server, unsigned worker);
 

@@ -321,6 +321,21 @@ memo_of(const struct request *request)
     return request->server->memos[request->worker_index];
 }
 
+void
+value_prefetch(const struct request *request, const struct key *keys, size_t count,
+               bool is_later)
+{
+    if (registry_is_empty(request->registry)) {
+        return;
+    }
+    const struct memo *memo = memo_of(request);
+    void (*const fetch)(const struct memo *memo, uint64_t hash) =
+        is_later ? memo_prefetch_view : memo_prefetch;
+    for (size_t i = 0; i < count; i++) {
+        fetch(memo, keys[i].hash);
+    }
+}
+
 static void
 memorize(struct request *request, const struct value_wish *wish)
 {

@@ -1,6 +1,7 @@
 #include "server/net/batch.h"
 
 #include "server/cmd/dispatch.h"
+#include "server/cmd/value.h"
 #include "server/store/block.h"
 
 #include <stdio.h>
@@ -116,5 +117,7 @@ batch_prefetch(struct batch *batch, struct request *request)
             keys[count++] = item->keys[0];
         }
     }
+    value_prefetch(request, keys, count, false);
     keyspace_prefetch(request->server->keyspace, keys, count);
+    value_prefetch(request, keys, count, true);
 }

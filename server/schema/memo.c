@@ -7,9 +7,12 @@ enum {
     MEMO_WAYS = 4, /* slots that a hash may be in: a cache line */
     MEMO_SLOTS_MIN = 256,
     MEMO_SLOTS_MAX = 1024 * 1024,
-    MEMO_SLOT_BYTES = 1024, /* of room for which there is a slot */
-    MEMO_SEEN_PER_SLOT = 4, /* hashes that the doorkeeper remembers, about */
-    MEMO_SHARE = 16,        /* of the room, that one view may take */
+    MEMO_SLOT_BYTES = 1024,  /* of room for which there is a slot */
+    MEMO_SEEN_PER_SLOT = 4,  /* hashes that the doorkeeper remembers, about */
+    MEMO_TICKS = 32,         /* of its clock, in which as much is asked as there are slots */
+    MEMO_TICKS_MAX = 16,     /* since a question was asked last, for it to be kept */
+    MEMO_PREFETCH_LINES = 4, /* of an item: the processor goes on by itself */
+    MEMO_SHARE = 16,         /* of the room, that one view may take */
 };
 
 struct item {
@@ -29,13 +32,19 @@ struct slot {
     struct item *item;
 };
 
+struct sighting {
+    uint16_t tag;
+    uint16_t tick;
+};
+
 struct memo {
     _Atomic uint64_t *bytes;
-    size_t size;        /* held by all of it */
-    size_t slot_count;  /* a power of two */
-    struct slot *slots; /* [owned] NULL: nothing was put */
-    uint16_t *seen;     /* [owned] the doorkeeper */
+    size_t size;           /* held by all of it */
+    size_t slot_count;     /* a power of two */
+    struct slot *slots;    /* [owned] NULL: nothing was put */
+    struct sighting *seen; /* [owned] the doorkeeper */
     size_t hand;
+    size_t asked; /* questions that the doorkeeper saw */
 };
 
 static void
@@ -106,7 +115,7 @@ memo_free(struct memo *memo)
 static size_t
 tables_size(size_t slot_count)
 {
-    return slot_count * (sizeof(struct slot) + MEMO_SEEN_PER_SLOT * sizeof(uint16_t));
+    return slot_count * (sizeof(struct slot) + MEMO_SEEN_PER_SLOT * sizeof(struct sighting));
 }
 
 static bool
@@ -155,6 +164,31 @@ is_answer(const struct item *item, const struct memo_question *question)
                        record->complement);
 }
 
+void
+memo_prefetch(const struct memo *memo, uint64_t hash)
+{
+    if (memo->slots != NULL) {
+        __builtin_prefetch(set_of(memo, hash));
+    }
+}
+
+void
+memo_prefetch_view(const struct memo *memo, uint64_t hash)
+{
+    if (memo->slots == NULL) {
+        return;
+    }
+    const struct slot *set = set_of(memo, hash);
+    for (size_t i = 0; i < MEMO_WAYS; i++) {
+        if (set[i].tag == (uint32_t)(hash >> 32) && set[i].item != NULL) {
+            const char *item = (const char *)set[i].item;
+            for (size_t line = 0; line < MEMO_PREFETCH_LINES; line++) {
+                __builtin_prefetch(item + line * 64);
+            }
+        }
+    }
+}
+
 bool
 memo_find(struct memo *memo, const struct memo_question *question, struct slice *ret_view)
 {
@@ -175,15 +209,19 @@ memo_find(struct memo *memo, const struct memo_question *question, struct slice 
     return false;
 }
 
-/* Was it asked for before, as far as is known? */
+/*
+ * Was it asked for a short while ago? What comes again only after so many others that it would
+ * be gone by then, is not worth the room.
+ */
 static bool
 was_seen(struct memo *memo, const struct memo_question *question)
 {
     uint64_t hash = question->hash + (uint64_t)question->version * UINT64_C(0x9e3779b97f4a7c15);
+    uint16_t tick = (uint16_t)(memo->asked++ / (memo->slot_count / MEMO_TICKS));
     uint16_t tag = (uint16_t)(hash >> 48 | 1);
-    uint16_t *cell = &memo->seen[(hash >> 16) % (memo->slot_count * MEMO_SEEN_PER_SLOT)];
-    bool is_known = *cell == tag;
-    *cell = tag;
+    struct sighting *last = &memo->seen[(hash >> 16) % (memo->slot_count * MEMO_SEEN_PER_SLOT)];
+    bool is_known = last->tag == tag && (uint16_t)(tick - last->tick) <= MEMO_TICKS_MAX;
+    *last = (struct sighting){tag, tick};
     return is_known;
 }
 

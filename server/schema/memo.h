@@ -8,8 +8,8 @@
  * differs. The key's hash says only where to look. Revisions would not do: a plain record's is
  * a hash, and a counted one comes round again.
  *
- * What is asked for once only is not kept: a question must come twice before it is forgotten by
- * a small table of hashes (a doorkeeper: Einziger, Friedman, Manes, TinyLFU, ACM TOS 13(4),
+ * What is asked for once only is not kept: a question must come twice within a while, as a
+ * small table of hashes tells (a doorkeeper: Einziger, Friedman, Manes, TinyLFU, ACM TOS 13(4),
  * 2017). What must go is chosen by a clock.
  *
  * Thread:   owned by one thread; it alone may ask. The sum of bytes is atomic.
@@ -38,6 +38,11 @@ struct memo_question {
 /* NULL without memory. Bytes held are added to *bytes, which outlives the memo. */
 struct memo *memo_new(_Atomic uint64_t *bytes);
 void memo_free(struct memo *memo); /* takes NULL */
+
+/* Fetch, ahead of memo_find() for a key with that hash, where it will look; and then, when that
+ * has come, what it will find there. */
+void memo_prefetch(const struct memo *memo, uint64_t hash);
+void memo_prefetch_view(const struct memo *memo, uint64_t hash);
 
 /* O(bytes of the record). */
 bool memo_find(struct memo *memo, const struct memo_question *question, struct slice *ret_view);
