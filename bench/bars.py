@@ -74,6 +74,16 @@ def packed_cpu(results, pipeline, name):
     return by_server[name]["total_us"] / by_server["plain"]["total_us"]
 
 
+def translated(results, size, steps=1, ops=4):
+    return results["translation"][f"json {size} bytes, {steps} x {ops} ops"]
+
+
+def across(results, case):
+    """Throughput of GET by the other version, over that by the one that wrote."""
+    by_version = results["views"][case]
+    return by_version["other version"]["rate"] / by_version["same version"]["rate"]
+
+
 # What, the bar, "<=" or ">=", the unit, the figure.
 BARS = [
     ("user CPU per GET, pipeline 16 and 64, over redis-server's", 0.25, "<=", "x",
@@ -109,6 +119,17 @@ BARS = [
      lambda r: max(packed_cpu(r, 1, name) for name in ("lz4", "zstd"))),
     ("with LZ4 at pipeline 16, likewise", 1.6, "<=", "x", lambda r: packed_cpu(r, 16, "lz4")),
     ("with zstd at pipeline 16 (printed)", 1.6, "<=", "x", lambda r: packed_cpu(r, 16, "zstd")),
+    ("view of JSON, 0.5 KB, 4 ops, over Jansson's time (aim 0.025)", 0.04, "<=", "x",
+     lambda r: translated(r, 512)["view_ns"] / translated(r, 512)["library_ns"]),
+    ("view of JSON, 16 KB, 4 ops (aim 1)", 0.7, ">=", "GB/s",
+     lambda r: translated(r, 16384)["bytes"] / translated(r, 16384)["view_ns"]),
+    ("allocations per translation once all is warm", 0, "<=", "",
+     lambda r: max(row["allocations"] for row in r["translation"].values())),
+    ("GET by the other version, pipeline 1, over the same version's", 0.9, ">=", "x",
+     lambda r: across(r, "pipeline 1")),
+    ("likewise at pipeline 16, uniform keys", 0.45, ">=", "x", lambda r: across(r, "pipeline 16")),
+    ("likewise at pipeline 16, keys by Zipf's law", 0.85, ">=", "x",
+     lambda r: across(r, "pipeline 16, Zipf 0.99")),
 ]
 
 

@@ -5,11 +5,16 @@ Servers that are compared run at the same time, each pinned to the first core, a
 turns (A B A B ...), so that a change of the machine meets all of them.
 """
 
+import json
 import os
 import statistics
+import subprocess
+import tempfile
 import time
 
-from servers import Counted, Failed, Load, Server, load
+from servers import REPOSITORY, Counted, Failed, Load, Server, load
+
+TRANSLATE = os.path.join(REPOSITORY, "build", "plain", "segue-translate-bench")
 
 
 SCALING_CORES = 12 # eight for the server, the rest for the load
@@ -435,5 +440,48 @@ def instructions(context):
     return out
 
 
+def translation(context):
+    """Translations alone, beside the same work with a library's tree"""
+    with tempfile.NamedTemporaryFile(mode="r", encoding="utf-8") as file:
+        words = [TRANSLATE, "--rounds", str(context.scale["rounds"] * 2 + 1), "--json", file.name]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failed(f"{TRANSLATE}: {done.stderr}")
+        rows = json.load(file)
+    for line in done.stdout.splitlines():
+        context.report.line(line)
+    return {f"{row['codec']} {row['size']} bytes, {row['steps']} x {row['ops']} ops": row
+            for row in rows}
+
+
+def views(context):
+    """GET of sessions by the version that wrote them, and by the other one"""
+    scale, out = context.scale, {}
+    server = Server(context.peers[0], cores=context.server_core)
+    keys = f"--keys {scale['keys']}"
+    workloads = {"same version": "documents", "other version": "views"}
+    for workload in workloads.values():
+        context.load(server, f"--workload {workload} {keys} --only-fill")
+    cases = {"pipeline 1": "--pipeline 1", "pipeline 16": "--pipeline 16",
+             "pipeline 16, Zipf 0.99": "--pipeline 16 --zipf 0.99"}
+    context.report.line(f"{'':<24} {'version':<14} {'per second':>11} {'total us':>9}")
+    for case, more in cases.items():
+        taken = {name: [] for name in workloads}
+        for turn in range(scale["rounds"] + 1):  # the first one warms
+            for name, workload in workloads.items():
+                result = context.load(
+                    server, f"--workload {workload} {keys} {more} --seconds {scale['seconds']}")
+                if turn > 0:
+                    taken[name].append(result)
+        out[case] = {name: {figure: median([FIGURES[figure](r) for r in results])
+                            for figure in ("rate", "total_us")}
+                     for name, results in taken.items()}
+        for i, (name, f) in enumerate(out[case].items()):
+            context.report.line(f"{case if i == 0 else '':<24} {name:<14} {f['rate']:>11.0f} "
+                                f"{f['total_us']:>9.3f}")
+    server.stop()
+    return out
+
+
 SECTIONS = {f.__name__: f for f in (requests, cores, scaling, memory, turnover, idle, growth, contention,
-                                    sessions, compression, instructions)}
+                                    sessions, compression, views, translation, instructions)}

@@ -157,7 +157,7 @@ make_bodies(struct bench *bench, size_t size)
 {
     struct random random;
     random_init(&random, 1);
-    struct documents *documents = documents_new(&random, size);
+    struct documents *documents = documents_new(&random, size, DOCUMENTS);
     bench->bytes = 0;
     for (size_t i = 0; i < DOCUMENTS; i++) {
         struct buffer json;

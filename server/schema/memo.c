@@ -7,12 +7,12 @@ enum {
     MEMO_WAYS = 4, /* slots that a hash may be in: a cache line */
     MEMO_SLOTS_MIN = 256,
     MEMO_SLOTS_MAX = 1024 * 1024,
-    MEMO_SLOT_BYTES = 1024,  /* of room for which there is a slot */
-    MEMO_SEEN_PER_SLOT = 4,  /* hashes that the doorkeeper remembers, about */
-    MEMO_TICKS = 32,         /* of its clock, in which as much is asked as there are slots */
-    MEMO_TICKS_MAX = 16,     /* since a question was asked last, for it to be kept */
-    MEMO_PREFETCH_LINES = 4, /* of an item: the processor goes on by itself */
-    MEMO_SHARE = 16,         /* of the room, that one view may take */
+    MEMO_SLOT_BYTES = 1024,   /* of room for which there is a slot */
+    MEMO_SEEN_PER_SLOT = 4,   /* hashes that the doorkeeper remembers, about */
+    MEMO_TICKS = 32,          /* of its clock, in which as much is asked as there are slots */
+    MEMO_TICKS_MAX = 16,      /* since a question was asked last, for it to be kept */
+    MEMO_PREFETCH_LINES = 18, /* of an item, at most: one of half a KB and its view */
+    MEMO_SHARE = 16,          /* of the room, that one view may take */
 };
 
 struct item {
