@@ -28,34 +28,45 @@ census_fini(struct census *census)
     *census = (struct census){NULL, 0, 0};
 }
 
-bool
-census_reserve(struct census *census, uint32_t schema, uint32_t version)
+static bool
+is_live(const struct census_row *row)
 {
-    uint32_t pair = pair_of(schema, version);
-    if (census->capacity != 0) {
-        struct census_row *row = row_of(census->rows, census->capacity, pair);
-        if (row->pair == pair)
-            return true;
-        if (census->used < census->capacity / 4 * 3) {
-            row->pair = pair;
-            census->used++;
-            return true;
-        }
-    }
-    uint32_t capacity = census->capacity == 0 ? (uint32_t)ROWS_MIN : census->capacity * 2;
+    return row->records != 0 || row->complements != 0;
+}
+
+/* Room for the live rows and one more, half of it free so that the next time is far off. */
+static bool
+rebuild(struct census *census)
+{
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < census->capacity; i++)
+        live += is_live(&census->rows[i]);
+    uint32_t capacity = ROWS_MIN;
+    while (capacity < 2 * (live + 1))
+        capacity *= 2;
     struct census_row *rows = memory_alloc(capacity * sizeof(*rows));
     if (rows == NULL)
         return false;
     for (uint32_t i = 0; i < capacity; i++)
         rows[i] = (struct census_row){0, 0, 0};
     for (uint32_t i = 0; i < census->capacity; i++) {
-        if (census->rows[i].pair != 0)
+        if (is_live(&census->rows[i]))
             *row_of(rows, capacity, census->rows[i].pair) = census->rows[i];
     }
     memory_free(census->rows);
-    census->rows = rows;
-    census->capacity = capacity;
-    row_of(rows, capacity, pair)->pair = pair;
+    *census = (struct census){rows, capacity, live};
+    return true;
+}
+
+bool
+census_reserve(struct census *census, uint32_t schema, uint32_t version)
+{
+    uint32_t pair = pair_of(schema, version);
+    if (census->capacity != 0 && row_of(census->rows, census->capacity, pair)->pair == pair)
+        return true;
+    if (census->used >= census->capacity / 4 * 3 && !rebuild(census))
+        return false;
+    row_of(census->rows, census->capacity, pair)->pair = pair;
     census->used++;
     return true;
 }

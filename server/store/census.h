@@ -1,8 +1,8 @@
 /*
  * census - how many records of each (schema, version) there are, and with a complement.
  *
- * A small open-addressed map, one per partition; a pair that was ever there stays (a few
- * bytes).
+ * A small open-addressed map, one per partition. A pair without records keeps its row until
+ * the map would have to grow: schemas come and go, and their numbers are never used again.
  *
  * Thread:   under the shard's lock.
  */
@@ -27,7 +27,8 @@ struct census {
 
 void census_fini(struct census *census);
 
-/* Make room for the pair, so that census_add cannot fail; false without memory. */
+/* Make room for the pair, so that census_add cannot fail; false without memory. Pairs reserved
+ * before that have no record yet may lose their room. */
 bool census_reserve(struct census *census, uint32_t schema, uint32_t version);
 
 /* Add <records> and <complements> (each -1, 0 or 1) to a reserved pair. */

@@ -35,6 +35,25 @@ it_counts_each_pair_of_schema_and_version(void **state)
 }
 
 static void
+pairs_that_are_gone_leave_their_room(void **state)
+{
+    (void)state;
+    struct census census = {0};
+    assert_true(census_reserve(&census, 1, 2));
+    census_add(&census, 1, 2, 1, 1);
+    for (uint32_t schema = 2; schema < 1000; schema++) {
+        assert_true(census_reserve(&census, schema, 1));
+        census_add(&census, schema, 1, 1, 0);
+        assert_int_equal(census_get(&census, schema, 1)->records, 1);
+        census_add(&census, schema, 1, -1, 0);
+    }
+    assert_int_equal(census_get(&census, 1, 2)->records, 1);
+    assert_int_equal(census_get(&census, 1, 2)->complements, 1);
+    assert_true(census_memory(&census) < 256);
+    census_fini(&census);
+}
+
+static void
 a_reserve_leaves_it_unchanged_without_memory(void **state)
 {
     (void)state;
@@ -59,6 +78,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_counts_each_pair_of_schema_and_version),
+        cmocka_unit_test(pairs_that_are_gone_leave_their_room),
         cmocka_unit_test(a_reserve_leaves_it_unchanged_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
