@@ -13,7 +13,11 @@ enum { TREE_TEXT_ROOM = 256 }; /* that a text may have grown by before its size 
 static struct tree_node *
 node_new(struct arena *arena)
 {
-    return arena_calloc(arena, 1, sizeof(struct tree_node));
+    struct tree_node *node = arena_alloc(arena, sizeof(*node));
+    if (node != NULL) {
+        *node = (struct tree_node){0};
+    }
+    return node;
 }
 
 /* What most names of a document differ in. */
