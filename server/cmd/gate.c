@@ -1,5 +1,6 @@
 #include "server/cmd/gate.h"
 
+#include "server/schema/sweep.h"
 #include "server/schema/usage.h"
 
 #include <unistd.h>
@@ -32,6 +33,9 @@ gate_look(struct server *server, const struct registry_schema *schema, unsigned 
     gate.write_ago_ms = ago(sum.write_ms, now_ms);
     gate.is_quiet = (gate.read_ago_ms < 0 || gate.read_ago_ms >= quiet_ms) &&
                     (gate.write_ago_ms < 0 || gate.write_ago_ms >= quiet_ms);
+    struct sweep_stats sweep;
+    sweep_stats(server->sweep, &sweep);
+    gate.is_counted = version != schema->base_version || !sweep.is_running;
     keyspace_census(server->keyspace, schema->id, version, &gate.records, &gate.complements);
     gate.has_backfill = backfill_report(server->backfill, schema->id, &gate.backfill) &&
                         gate.backfill.end_ms == 0 && gate.backfill.version != version;
@@ -87,7 +91,8 @@ gate_scan(struct server *server, const struct registry_schema *schema, int64_t n
 bool
 gate_is_open(const struct gate *gate)
 {
-    return !gate->is_default && gate->connections == 0 && gate->is_quiet && gate->records == 0;
+    return !gate->is_default && gate->connections == 0 && gate->is_quiet &&
+           gate->records == 0 && gate->is_counted;
 }
 
 static void
@@ -149,5 +154,10 @@ gate_describe(const struct gate *gate, struct buffer *ret_text)
     }
     if (gate->records > 0) {
         describe_records(gate, ret_text);
+    }
+    if (!gate->is_counted) {
+        begin(ret_text);
+        buffer_append_string(ret_text,
+                             "the sweep after a change of schemas has not counted all yet");
     }
 }

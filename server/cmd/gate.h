@@ -18,6 +18,7 @@ struct gate {
     int64_t read_ago_ms;  /* since the last read as it; -1: none since the start */
     int64_t write_ago_ms; /* likewise */
     bool is_quiet;        /* neither was within `retire-quiet-period` */
+    bool is_counted;      /* no sweep may still find records of it */
     uint64_t records;     /* that are of it */
     uint64_t complements; /* of which so many have data hidden from it */
     bool has_backfill;    /* to another version, under way */
