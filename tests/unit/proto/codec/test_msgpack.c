@@ -55,6 +55,9 @@ what_a_document_is_agrees_with_the_library(void **state)
         for (size_t at = 0; at < size; at++) {
             for (unsigned byte = 0; byte < 256; byte++) {
                 char was = copy[at];
+                if (byte == 0xdd || byte == 0xdf) {
+                    continue; /* the library believes in counts of 32 bits, and allocates */
+                }
                 copy[at] = (char)byte;
                 struct slice text = slice_make(copy, size);
                 assert_int_equal(codec_msgpack.check(text, 128, &offset) == CODEC_OK,
