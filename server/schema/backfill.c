@@ -4,6 +4,7 @@
 #include "proto/base/check.h"
 #include "server/core/ticks.h"
 #include "server/schema/background.h"
+#include "server/schema/pace.h"
 #include "server/schema/sweep.h"
 #include "server/schema/usage.h"
 #include "server/store/dictionaries.h"
@@ -12,18 +13,10 @@
 #include <stdlib.h>
 
 enum {
-    NAMES_MAX = 256,  /* gathered by one part of the scan */
-    SCAN_SIZE = 64,   /* entries looked at in it, about */
-    TRIES_MAX = 3,    /* for a record that changes meanwhile */
-    SHARE_FIRST = 50, /* permille of a core */
-    SHARE_MIN = 5,
-    SHARE_MAX = 150,
-    SHARE_STEP = 5,
-    MEASURE_MS = 40,       /* between measurements of turns */
-    CALM_MEASUREMENTS = 8, /* before the first record, to know how long turns are without */
-    CALM_LASTS_MS = 60000, /* so long what was measured then is good */
-    TURN_SLACK_US = 150,   /* longer than twice as usual, and by so much: too long */
-    WAIT_US = 50000,       /* until what it waits for is looked at again */
+    NAMES_MAX = 256, /* gathered by one part of the scan */
+    SCAN_SIZE = 64,  /* entries looked at in it, about */
+    TRIES_MAX = 3,   /* for a record that changes meanwhile */
+    WAIT_US = 50000, /* until what it waits for is looked at again */
     IDLE_US = 1800 * 1000000,
 };
 
@@ -47,13 +40,7 @@ struct backfill {
     pthread_mutex_t mutex;
     struct past *pasts; /* [mutex] */
 
-    /* Turns of the loops; measured by whoever, read here. */
-    _Atomic uint64_t turn_us; /* the last one, plus 1; 0: taken */
-    uint64_t usual_us;
-    unsigned measured_count;
-    int64_t calm_ms; /* when it was calm last */
-    int64_t measured_ms;
-    unsigned share; /* permille */
+    struct pace pace;
 
     /* What is being done; only the thread of the background. */
     struct registry *registry;            /* [owned] a copy */
@@ -227,9 +214,7 @@ take_up(struct backfill *backfill, const struct registry_schema *schema, int64_t
     backfill->name_count = backfill->name_index = 0;
     backfill->active_us = backfill->paced_us = 0;
     backfill->left_ms = 0;
-    if (now_ms - backfill->calm_ms > CALM_LASTS_MS || now_ms < backfill->calm_ms) {
-        backfill->measured_count = 0;
-    }
+    pace_begin(&backfill->pace, now_ms);
     return true;
 }
 
@@ -550,41 +535,7 @@ work(struct backfill *backfill, int64_t now_ms)
 void
 backfill_note_turn(struct backfill *backfill, uint64_t duration_us)
 {
-    atomic_store(&backfill->turn_us, duration_us + 1);
-}
-
-/*
- * Change the share by what the last measurement says. What is usual follows measurements down
- * at once and up slowly, as those made while working are not what it would be without.
- */
-static void
-heed_turns(struct backfill *backfill, int64_t now_ms)
-{
-    uint64_t turn_us = atomic_exchange(&backfill->turn_us, 0);
-    if (turn_us > 0) {
-        turn_us--;
-        backfill->measured_count++;
-        if (backfill->measured_count <= CALM_MEASUREMENTS) {
-            backfill->calm_ms = now_ms;
-        }
-        if (backfill->measured_count == 1 || turn_us < backfill->usual_us) {
-            backfill->usual_us = turn_us;
-        } else {
-            unsigned weight = backfill->measured_count <= CALM_MEASUREMENTS ? 2 : 64;
-            backfill->usual_us += (turn_us - backfill->usual_us) / weight;
-        }
-        if (turn_us > 2 * backfill->usual_us + TURN_SLACK_US) {
-            backfill->share = backfill->share / 2 > SHARE_MIN ? backfill->share / 2 : SHARE_MIN;
-        } else {
-            backfill->share = backfill->share + SHARE_STEP < SHARE_MAX
-                                  ? backfill->share + SHARE_STEP
-                                  : SHARE_MAX;
-        }
-    }
-    if (now_ms - backfill->measured_ms >= MEASURE_MS || now_ms < backfill->measured_ms) {
-        backfill->measured_ms = now_ms;
-        backfill->host.measure_turn(backfill->host.context);
-    }
+    pace_note_turn(&backfill->pace, duration_us);
 }
 
 static void
@@ -601,7 +552,7 @@ note_progress(struct backfill *backfill, uint64_t took_us)
                       (double)report->seen / 1000);
         report->left_ms = backfill->left_ms;
     }
-    report->share_permille = backfill->share;
+    report->share_permille = backfill->pace.share;
     atomic_store_explicit(&backfill->job.seen, report->seen, memory_order_relaxed);
     atomic_store_explicit(&backfill->job.total, report->total, memory_order_relaxed);
     atomic_store_explicit(&backfill->job.failed, report->failed, memory_order_relaxed);
@@ -629,20 +580,22 @@ step(struct background_job *job, int64_t now_ms)
     if (!look(backfill, now_ms)) {
         return backfill->registry == NULL ? WAIT_US : IDLE_US;
     }
-    heed_turns(backfill, now_ms);
+    if (pace_heed(&backfill->pace, now_ms)) {
+        backfill->host.measure_turn(backfill->host.context);
+    }
     const char *reason = waits_for(backfill);
     if (reason[0] != '\0') {
         set_state(backfill, BACKFILL_WAITING, reason);
         return WAIT_US;
     }
     set_state(backfill, BACKFILL_RUNNING, "");
-    if (backfill->measured_count < CALM_MEASUREMENTS) {
-        return MEASURE_MS * 1000 / 4;
+    if (!pace_may_begin(&backfill->pace)) {
+        return PACE_MEASURE_MS * 1000 / 4;
     }
     uint64_t start = ticks_now();
     bool has_more = work(backfill, now_ms);
     uint64_t took_us = ticks_to_us(ticks_now() - start) + 1;
-    uint64_t pause_us = took_us * (1000 - backfill->share) / backfill->share;
+    uint64_t pause_us = pace_rest_us(&backfill->pace, took_us);
     if (allowance(backfill) == 0) {
         uint64_t next_us = 1000000 / backfill->schema->rollout.backfill.rate;
         pause_us = next_us > pause_us ? next_us : pause_us;
@@ -678,7 +631,7 @@ backfill_new(struct registry_holder *registries, struct keyspace *keyspace,
     backfill->database_count = database_count;
     backfill->sweep = sweep;
     backfill->host = *host;
-    backfill->share = SHARE_FIRST;
+    pace_init(&backfill->pace);
     CHECK(pthread_mutex_init(&backfill->mutex, NULL) == 0);
     backfill->unpacker.dictionaries = keyspace_dictionaries(backfill->keyspace);
     arena_init(&backfill->names_arena, 0);
