@@ -472,6 +472,13 @@ checking_run(const struct lens_schema *schema, unsigned version, struct arena *a
 }
 
 bool
+lens_is_hash(const struct lens_schema *schema, unsigned version)
+{
+    return version >= 1 && version <= schema->version_count &&
+           schema->versions[version - 1].format.codecs[0]->is_hash;
+}
+
+bool
 lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body)
 {
     if (schema->opaque) {
@@ -482,7 +489,7 @@ lens_is_document(const struct lens_schema *schema, unsigned version, struct slic
     struct document document;
     struct lens_failure failure;
     size_t offset;
-    if (format->count == 1) {
+    if (format->count == 1 && !format->codecs[0]->is_hash) {
         return format->codecs[0]->check(body, schema->limits.depth, &offset) == CODEC_OK;
     }
     arena_init(&arena, 0);

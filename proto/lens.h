@@ -165,6 +165,9 @@ enum lens_compression lens_schema_compression(const struct lens_schema *schema);
 int64_t lens_schema_complement_retention_s(const struct lens_schema *schema);
 size_t lens_schema_identity_count(const struct lens_schema *schema);
 
+/* Are bodies of <version> the fields of a Redis hash (proto/codec/hash.h)? */
+bool lens_is_hash(const struct lens_schema *schema, unsigned version);
+
 /* Is <body> a document of the codec (with everything inside its limits)? O(size). */
 bool lens_is_document(const struct lens_schema *schema, unsigned version, struct slice body);
 

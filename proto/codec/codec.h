@@ -118,6 +118,11 @@ struct codec {
     const struct codec *values;
     struct slice colon; /* of a compact member; empty: a framed codec */
 
+    /* A Redis hash: which fields hold JSON (hash.h). */
+    bool is_hash;
+    const struct slice *documents;
+    size_t document_count;
+
     /*
      * Does the key <raw> say that it is element <index> of an array? NULL where elements have
      * no keys.
@@ -147,12 +152,13 @@ struct codec {
      * document, <value> its text now. CODEC_RANGE or CODEC_REFERENCE, with *ret_problem, for a
      * value that can be none.
      */
-    enum codec_status (*document_open)(struct slice text, unsigned depth_max,
-                                       struct arena *arena, struct codec_document *ret_document,
-                                       size_t *ret_offset);
+    enum codec_status (*document_open)(const struct codec *codec, struct slice text,
+                                       unsigned depth_max, struct arena *arena,
+                                       struct codec_document *ret_document, size_t *ret_offset);
     unsigned form_alone;  /* of documents made from nothing: the body, */
     unsigned form_inside; /* or in a string of another document */
-    enum codec_status (*document_close)(const struct codec_document *document,
+    enum codec_status (*document_close)(const struct codec *codec,
+                                        const struct codec_document *document,
                                         struct tree_node *root, struct slice value,
                                         struct arena *arena, struct slice *ret_text,
                                         const char **ret_problem);

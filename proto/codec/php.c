@@ -162,9 +162,10 @@ put_key(char *out, size_t size, struct slice text)
 }
 
 static enum codec_status
-document_open(struct slice text, unsigned depth_max, struct arena *arena,
-              struct codec_document *ret_document, size_t *ret_offset)
+document_open(const struct codec *codec, struct slice text, unsigned depth_max,
+              struct arena *arena, struct codec_document *ret_document, size_t *ret_offset)
 {
+    (void)codec;
     const char *end = text.data + text.size;
     struct slice name;
     enum php_form form;
@@ -207,10 +208,11 @@ document_open(struct slice text, unsigned depth_max, struct arena *arena,
 }
 
 static enum codec_status
-document_close(const struct codec_document *document, struct tree_node *root,
-               struct slice value, struct arena *arena, struct slice *ret_text,
-               const char **ret_problem)
+document_close(const struct codec *codec, const struct codec_document *document,
+               struct tree_node *root, struct slice value, struct arena *arena,
+               struct slice *ret_text, const char **ret_problem)
 {
+    (void)codec;
     struct codec_walk walk;
     struct codec_item item;
     if (!php_references_stay(document, root, arena)) {

@@ -699,9 +699,10 @@ check(struct slice text, unsigned depth_max, size_t *ret_offset)
 }
 
 static enum codec_status
-document_open(struct slice text, unsigned depth_max, struct arena *arena,
-              struct codec_document *ret_document, size_t *ret_offset)
+document_open(const struct codec *codec, struct slice text, unsigned depth_max,
+              struct arena *arena, struct codec_document *ret_document, size_t *ret_offset)
 {
+    (void)codec;
     struct reader reader = {.arena = arena, .depth_max = depth_max, .size_max = size_max(text)};
     struct item *item;
     enum codec_status status = run(&reader, text, &item, ret_offset);
@@ -719,10 +720,11 @@ document_open(struct slice text, unsigned depth_max, struct arena *arena,
 }
 
 static enum codec_status
-document_close(const struct codec_document *document, struct tree_node *root,
-               struct slice value, struct arena *arena, struct slice *ret_text,
-               const char **ret_problem)
+document_close(const struct codec *codec, const struct codec_document *document,
+               struct tree_node *root, struct slice value, struct arena *arena,
+               struct slice *ret_text, const char **ret_problem)
 {
+    (void)codec;
     (void)root;
     if (document->shared) {
         *ret_problem = "a list or dict that stands in two places would become two";

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "proto/codec/hash.h"
 #include "proto/codec/transcode.h"
 #include "proto/lens/reader.h"
 
@@ -123,8 +124,8 @@ layers_put(struct run *run, const struct plan_format *to, unsigned form, struct 
         if (codec->document_close != NULL) {
             struct tree_node *root = tree_value(codec_values(codec), text, run->arena);
             status = root == NULL ? CODEC_NO_MEMORY
-                                  : codec->document_close(&document, root, text, run->arena,
-                                                          &text, &problem);
+                                  : codec->document_close(codec, &document, root, text,
+                                                          run->arena, &text, &problem);
         }
         if (status != CODEC_OK) {
             return status == CODEC_NO_MEMORY ? run_no_memory(run)
@@ -240,6 +241,10 @@ convert(struct run *run, const struct plan_format *from, const struct plan_forma
         return false;
     }
     run->codec = codec;
+    if (!same && from->codecs[0]->is_hash && !to->codecs[0]->is_hash &&
+        !hash_is_text(original)) {
+        return run_fail(run, LENS_RANGE, NULL, "a field that is no UTF-8");
+    }
     if (same) {
         body = remembered.original;
         done = reopen(run, to, body, &after);

@@ -41,7 +41,8 @@ layer_open(struct run *run, const struct codec *codec, struct slice text, unsign
     if (codec->document_open == NULL) {
         status = tree_parse(codec, text, depth_max, run->arena, &layer->root, &offset);
     } else {
-        status = codec->document_open(text, depth_max, run->arena, &layer->form, &offset);
+        status =
+            codec->document_open(codec, text, depth_max, run->arena, &layer->form, &offset);
         if (status == CODEC_OK) {
             layer->root = tree_value(run->codec, layer->form.value, run->arena);
         }
@@ -142,8 +143,8 @@ layer_text(struct run *run, struct document_layer *layer, struct slice *ret_text
         *ret_text = text;
         return true;
     }
-    switch (layer->codec->document_close(&layer->form, layer->root, text, run->arena, ret_text,
-                                         &problem)) {
+    switch (layer->codec->document_close(layer->codec, &layer->form, layer->root, text,
+                                         run->arena, ret_text, &problem)) {
     case CODEC_OK:
         return ret_text->size <= run->text_max ||
                run_fail(run, LENS_BUDGET, NULL, "beyond the limit of output");

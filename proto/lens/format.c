@@ -1,6 +1,8 @@
 /* How the documents of versions are written: "codec" and "inside". */
 #include <xxhash.h>
 
+#include "proto/codec/hash.h"
+#include "proto/codec/json.h"
 #include "proto/codec/msgpack.h"
 #include "proto/codec/php.h"
 #include "proto/codec/pickle.h"
@@ -28,6 +30,13 @@ read_codec(struct reader *reader, struct tree_node *node, struct plan_format *fo
             format->codecs[format->count++] = codecs[i];
             return true;
         }
+    }
+    if (slice_equal(text, slice_from_string(reader->hash->name))) {
+        if (format->count > 0) {
+            return reader_refuse(reader, node, "a hash cannot stand inside another document");
+        }
+        format->codecs[format->count++] = reader->hash;
+        return true;
     }
     return reader_refuse(reader, node, "codec '%.*s' is not supported yet",
                          (int)(text.size < 40 ? text.size : 40), text.data);
@@ -76,6 +85,39 @@ format_read_inside(struct reader *reader, struct tree_node *node, struct plan_fo
 }
 
 bool
+format_read_fields(struct reader *reader, struct tree_node *node, struct codec *hash)
+{
+    struct slice text;
+    if (node->type != KIND_OBJECT) {
+        return reader_refuse(reader, node, "'fields' must be an object");
+    }
+    if (!tree_open(&codec_json, node, reader->arena)) {
+        return reader_no_memory(reader);
+    }
+    if (node->box->count > PLAN_FIELDS_MAX) {
+        return reader_refuse(reader, node, "more than %d fields", PLAN_FIELDS_MAX);
+    }
+    struct slice *names = arena_calloc(reader->arena, node->box->count, sizeof(*names));
+    if (names == NULL) {
+        return reader_no_memory(reader);
+    }
+    hash->documents = names;
+    for (struct tree_node *field = tree_first(node); field != NULL; field = field->next) {
+        if (!reader_string(reader, field, &text)) {
+            return false;
+        }
+        if (!slice_equal(text, SLICE_OF("json"))) {
+            return reader_refuse(reader, field, "a field holds \"json\", or is not named");
+        }
+        if (!json_decode(tree_key(field), reader->arena, &names[hash->document_count])) {
+            return reader_no_memory(reader);
+        }
+        hash->document_count++;
+    }
+    return true;
+}
+
+bool
 format_is_opaque(const struct plan_format *format)
 {
     return format->codecs[0] == &codec_opaque;
@@ -86,7 +128,7 @@ format_same(const struct plan_format *a, const struct plan_format *b)
 {
     bool same = a->count == b->count && plan_path_same(&a->inside, &b->inside);
     for (unsigned i = 0; same && i < a->count; i++) {
-        same = a->codecs[i] == b->codecs[i];
+        same = strcmp(a->codecs[i]->name, b->codecs[i]->name) == 0;
     }
     return same;
 }

@@ -21,6 +21,7 @@ enum {
     PLAN_RETENTION_S = 7 * 24 * 3600,
     PLAN_RETENTION_MAX_S = 10 * 366 * 24 * 3600,
     PLAN_LAYERS_MAX = 4, /* codecs of one version */
+    PLAN_FIELDS_MAX = 256,
 };
 
 /*
@@ -94,6 +95,7 @@ struct plan_op {
     const char *name;
     struct plan_path path; /* move: from */
     struct plan_path to;   /* move, and rename: the path with the new name */
+    bool is_text;          /* on a field of a hash, where numbers and booleans are texts */
     bool has_value;        /* add, remove: a default is given; fill: always */
     struct slice value;    /* raw */
     struct plan_table up;  /* map */
@@ -135,6 +137,13 @@ plan_format_codec(const struct plan_format *format)
     return codec_values(format->codecs[format->count - 1]);
 }
 
+/* Are these the fields of a hash themselves? */
+static inline bool
+plan_format_is_fields(const struct plan_format *format)
+{
+    return format->count == 1 && format->codecs[0]->is_hash && format->inside.count == 0;
+}
+
 struct plan_version {
     struct plan_format format;
     struct plan_path *identity; /* of this version's form */
@@ -171,6 +180,7 @@ struct lens_schema {
     bool drops_others;              /* a write drops the other slots */
     int64_t complement_retention_s; /* of what only withdrawn versions have */
     struct plan_format format;      /* of versions that state none */
+    struct codec *hash;             /* with the fields of this schema */
     struct plan_limits limits;
     struct slice identity; /* canonical text */
     unsigned version_count;

@@ -18,6 +18,8 @@ struct reader {
     struct arena *arena;
     struct lens_problem *problem; /* the last one reported */
     const struct codec *codec;    /* of the step at hand */
+    const struct codec *hash;     /* hashes of this schema */
+    const struct codec *fields;   /* where its members are the fields of a hash; else NULL */
     bool refused;
     lens_on_problem *on_problem; /* NULL: the first refusal ends it */
     void *context;
@@ -98,6 +100,9 @@ bool reader_carry_identity(struct reader *reader, struct tree_node *array,
 
 /* A codec, or a list of them from the outside in; *ret_format stays where it is refused. */
 bool format_read(struct reader *reader, struct tree_node *node, struct plan_format *ret_format);
+
+/* "fields": which fields of hashes hold documents. */
+bool format_read_fields(struct reader *reader, struct tree_node *node, struct codec *hash);
 
 /* Where the state is in its document; the codecs have been read. */
 bool format_read_inside(struct reader *reader, struct tree_node *node,

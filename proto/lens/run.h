@@ -28,6 +28,7 @@ struct run {
     const struct lens_schema *schema;
     const struct codec *codec; /* of the document as it stands */
     struct arena *arena;
+    bool is_text;   /* the op at work is on a field of a hash: see plan_op */
     bool remember;  /* produce memory; else <out> stays empty */
     bool settling;  /* a failing list undoes itself */
     bool forget;    /* the failure was a conversion's: its shadow goes */

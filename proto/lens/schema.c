@@ -4,6 +4,7 @@
 
 #include <xxhash.h>
 
+#include "proto/codec/hash.h"
 #include "proto/lens/reader.h"
 
 /* --- members of the document ----------------------------------------------------------------
@@ -211,21 +212,6 @@ read_number(struct reader *reader, struct tree_node *node, unsigned version)
             reader_refuse(reader, number, "versions are consecutive: expected %u", version));
 }
 
-/* Refuse the first of <names> that <object> has. */
-static bool
-refuse_later(struct reader *reader, struct tree_node *object, const char *const names[])
-{
-    for (size_t i = 0; names[i] != NULL; i++) {
-        struct tree_node *member = reader_member(object, names[i]);
-        if (member != NULL &&
-            !reader_kept(
-                reader, reader_refuse(reader, member, "'%s' is not supported yet", names[i]))) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool
 read_steps(struct reader *reader, struct tree_node *steps, struct lens_schema *schema,
            unsigned version)
@@ -269,6 +255,7 @@ read_version(struct reader *reader, struct tree_node *node, struct lens_schema *
           steps->box->count == 0)) {
         return reader_refuse(reader, steps, "what is opaque has no steps");
     }
+    reader->fields = plan_format_is_fields(format) ? schema->hash : NULL;
     if (version > 1) {
         return read_steps(reader, steps, schema, version);
     }
@@ -314,7 +301,6 @@ read_versions(struct reader *reader, struct tree_node *array, struct tree_node *
 static bool
 read_head(struct reader *reader, struct tree_node *root, struct lens_schema *schema)
 {
-    static const char *const later[] = {"fields", NULL};
     struct tree_node *name;
     struct tree_node *keys;
     struct tree_node *codec;
@@ -326,10 +312,12 @@ read_head(struct reader *reader, struct tree_node *root, struct lens_schema *sch
     struct tree_node *inside = reader_member(root, "inside");
     bool has_codec = reader_need(reader, root, "codec", &codec) &&
                      format_read(reader, codec, &schema->format);
+    struct tree_node *fields = reader_member(root, "fields");
     if (!reader_kept(reader, has_codec) ||
+        (fields != NULL &&
+         !reader_kept(reader, format_read_fields(reader, fields, schema->hash))) ||
         (inside != NULL &&
-         !reader_kept(reader, format_read_inside(reader, inside, &schema->format))) ||
-        !refuse_later(reader, root, later)) {
+         !reader_kept(reader, format_read_inside(reader, inside, &schema->format)))) {
         return false;
     }
     bool has_keys =
@@ -485,6 +473,10 @@ schema_new(struct slice json, struct lens_problem *problem, lens_on_problem *on_
         return NULL;
     }
     arena_init(&schema->arena, 0);
+    schema->hash = arena_alloc(&schema->arena, sizeof(*schema->hash));
+    if (schema->hash != NULL) {
+        *schema->hash = codec_hash;
+    }
     schema->db = -1;
     schema->format = (struct plan_format){.codecs = {&codec_json}, .count = 1};
     schema->identity = SLICE_OF("[]");
@@ -501,7 +493,7 @@ schema_new(struct slice json, struct lens_problem *problem, lens_on_problem *on_
         .work_factor = 8,
         .work_count = 256 * 1024,
     };
-    if (!arena_copy(&schema->arena, json, &schema->json)) {
+    if (schema->hash == NULL || !arena_copy(&schema->arena, json, &schema->json)) {
         problem_set(problem, "", "out of memory");
         goto report;
     }
@@ -518,6 +510,7 @@ schema_new(struct slice json, struct lens_problem *problem, lens_on_problem *on_
         goto report;
     }
     struct reader reader = {.arena = &schema->arena,
+                            .hash = schema->hash,
                             .problem = problem,
                             .on_problem = on_problem,
                             .context = context};
@@ -569,6 +562,13 @@ lens_schema_conflicts(const struct lens_schema *old, const struct lens_schema *n
     if (!slice_equal(old->identity, next->identity)) {
         problem_set(&problem, "/identity", "the identity of a published schema cannot change");
         on_problem(context, &problem);
+    }
+    for (size_t i = 0; i < old->hash->document_count; i++) {
+        if (!hash_holds_document(next->hash, old->hash->documents[i])) {
+            problem_set(&problem, "/fields", "a field that holds documents cannot stop to");
+            on_problem(context, &problem);
+            break;
+        }
     }
     for (unsigned i = 0; i < old->version_count; i++) {
         if (i >= next->version_count) {

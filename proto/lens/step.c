@@ -1,4 +1,6 @@
 #include "proto/codec/decimal.h"
+#include "proto/codec/hash.h"
+#include "proto/codec/json.h"
 #include "proto/lens/reader.h"
 
 /* What has been counted while the steps of one version are read. */
@@ -463,6 +465,78 @@ static const struct {
     [PLAN_FILTER] = {"filter", read_filter, {"op", "path", "key", "hide"}},
 };
 
+/* --- the fields of a hash ----------------------------------------------------------------- */
+
+/* Is <path> a field that holds text? */
+static bool
+is_text_field(const struct reader *reader, const struct plan_path *path)
+{
+    return path->count == 1 && !hash_holds_document(reader->fields, path->names[0].text);
+}
+
+/* Nothing is below a field that holds text. */
+static bool
+check_field(struct reader *reader, const struct tree_node *node, const struct plan_path *path)
+{
+    if (path->count < 2 || hash_holds_document(reader->fields, path->names[0].text)) {
+        return true;
+    }
+    struct slice name = path->names[0].text;
+    return reader_refuse(reader, node, "field '%.*s' must hold \"json\" by 'fields'",
+                         (int)(name.size < 40 ? name.size : 40), name.data);
+}
+
+/* A value that a field is given: what is no string becomes one. */
+static bool
+value_to_text(struct reader *reader, const struct tree_node *node, struct slice *raw)
+{
+    if (raw->size == 0 || raw->data[0] == '"') {
+        return true;
+    }
+    if (strchr("{[n", raw->data[0]) != NULL) {
+        return reader_refuse(reader, node,
+                             "a field that holds no \"json\" has no place for this value");
+    }
+    return json_encode_arena(reader->arena, *raw, raw) || reader_no_memory(reader);
+}
+
+/* What an op may do to fields: those that hold text keep to it. */
+static bool
+read_text_op(struct reader *reader, const struct tree_node *node, struct plan_op *op)
+{
+    struct plan_path to = op->to;
+    op->is_text = is_text_field(reader, &op->path);
+    if (!check_field(reader, node, &op->path) || !check_field(reader, node, &to)) {
+        return false;
+    }
+    for (size_t i = 0; i < op->part_count; i++) {
+        if (op->path.count == 1 &&
+            op->is_text == hash_holds_document(reader->fields, op->parts[i].text)) {
+            return reader_refuse(reader, node,
+                                 "of a whole and its parts all or none may hold \"json\"");
+        }
+    }
+    switch (op->kind) {
+    case PLAN_RENAME:
+    case PLAN_MOVE:
+        return op->is_text == is_text_field(reader, &to) ||
+               reader_refuse(reader, node,
+                             "a field that holds \"json\" and one that does not "
+                             "cannot become each other");
+    case PLAN_WRAP:
+    case PLAN_UNWRAP:
+    case PLAN_EACH:
+    case PLAN_FILTER:
+        return !op->is_text ||
+               reader_refuse(reader, node, "'%s' needs a field that holds \"json\" by 'fields'",
+                             op->name);
+    default:
+        return !op->is_text || (value_to_text(reader, node, &op->value) &&
+                                value_to_text(reader, node, &op->up.value) &&
+                                value_to_text(reader, node, &op->down.value));
+    }
+}
+
 static bool
 read_op(struct steps *steps, struct tree_node *node, struct plan_op *ret_op)
 {
@@ -485,7 +559,9 @@ read_op(struct steps *steps, struct tree_node *node, struct plan_op *ret_op)
                                        .up_digits = -1,
                                        .down_digits = -1};
             return reader_object(reader, node, kinds[kind].name, kinds[kind].members) &&
-                   kinds[kind].read(steps, node, ret_op);
+                   kinds[kind].read(steps, node, ret_op) &&
+                   (reader->fields == NULL || steps->nesting > 0 ||
+                    read_text_op(reader, node, ret_op));
         }
     }
     return reader_refuse(reader, name, "unknown op '%.*s'",

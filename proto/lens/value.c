@@ -7,6 +7,7 @@
 #include "proto/lens/value.h"
 
 #include "proto/codec/decimal.h"
+#include "proto/codec/json.h"
 #include "proto/codec/time.h"
 
 static enum lens_reason
@@ -73,10 +74,26 @@ string_of(struct run *run, const struct tree_node *node, struct slice *ret_text,
                : no_memory(run, ret_error);
 }
 
+/* Is the text a JSON number, with nothing around it? */
+static bool
+is_number_text(struct slice text)
+{
+    size_t offset;
+    return text.size > 0 &&
+           (text.data[0] == '-' || (text.data[0] >= '0' && text.data[0] <= '9')) &&
+           !json_is_space(text.data[text.size - 1]) && json_check(text, 1, &offset) == CODEC_OK;
+}
+
 static enum lens_reason
 number_of(struct run *run, const struct tree_node *node, struct slice *ret_number,
           const char **ret_error)
 {
+    if (run->is_text && node->type == KIND_STRING) {
+        enum lens_reason reason = string_of(run, node, ret_number, ret_error);
+        return reason != LENS_OK || is_number_text(*ret_number)
+                   ? reason
+                   : type_error("not a number", ret_error);
+    }
     if (node->type != KIND_NUMBER) {
         return type_error("not a number", ret_error);
     }
@@ -106,6 +123,9 @@ number_raw(struct run *run, enum decimal_status made, struct slice number,
     enum lens_reason reason = reason_of(run, made, ret_error);
     if (reason != LENS_OK) {
         return reason;
+    }
+    if (run->is_text) {
+        return string_raw(run, number, ret_raw, ret_error);
     }
     enum codec_status status = run->codec->number_encode(run->arena, number, ret_raw);
     if (status == CODEC_RANGE) {
@@ -185,14 +205,24 @@ is_integer_text(struct slice text)
     return true;
 }
 
+static const struct slice truth_texts[] = {SLICE("false"), SLICE("true")};
+
+static enum lens_reason
+truth_raw(struct run *run, bool value, struct slice *ret_raw, const char **ret_text)
+{
+    if (run->is_text) {
+        return string_raw(run, truth_texts[value], ret_raw, ret_text);
+    }
+    *ret_raw = run->codec->truth[value];
+    return LENS_OK;
+}
+
 /* The node as one of integer (digits), string (text) or boolean, as <from> and <to> say. */
 static enum lens_reason
 scalar_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tree_node *node,
              struct slice *ret_raw, const char **ret_text)
 {
-    static const struct slice truth[] = {SLICE("false"), SLICE("true")};
     static const struct slice bits[] = {SLICE("0"), SLICE("1")};
-    const struct codec *codec = run->codec;
     struct slice text;
     enum lens_reason reason;
     switch (from) {
@@ -210,18 +240,16 @@ scalar_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tre
         if (!slice_equal(text, bits[0]) && !slice_equal(text, bits[1])) {
             return type_error("neither 0 nor 1", ret_text);
         }
-        *ret_raw = codec->truth[text.data[0] - '0'];
-        return LENS_OK;
+        return truth_raw(run, text.data[0] == '1', ret_raw, ret_text);
     case PLAN_STRING:
         if ((reason = string_of(run, node, &text, ret_text)) != LENS_OK) {
             return reason;
         }
         if (to == PLAN_BOOLEAN) {
-            if (!slice_equal(text, truth[0]) && !slice_equal(text, truth[1])) {
+            if (!slice_equal(text, truth_texts[0]) && !slice_equal(text, truth_texts[1])) {
                 return type_error("neither \"true\" nor \"false\"", ret_text);
             }
-            *ret_raw = codec->truth[text.data[0] == 't'];
-            return LENS_OK;
+            return truth_raw(run, text.data[0] == 't', ret_raw, ret_text);
         }
         if (!is_integer_text(text)) {
             return type_error("not an integer in a string", ret_text);
@@ -230,12 +258,20 @@ scalar_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tre
         enum decimal_status made = decimal_integer(text, run->arena, &number);
         return number_raw(run, made, number, ret_raw, ret_text);
     default:
-        if (node->type != KIND_TRUE && node->type != KIND_FALSE) {
+        bool value = node->type == KIND_TRUE;
+        bool is_truth = value || node->type == KIND_FALSE;
+        if (run->is_text) {
+            if ((reason = string_of(run, node, &text, ret_text)) != LENS_OK) {
+                return reason;
+            }
+            value = slice_equal(text, truth_texts[1]);
+            is_truth = value || slice_equal(text, truth_texts[0]);
+        }
+        if (!is_truth) {
             return type_error("not a boolean", ret_text);
         }
-        bool value = node->type == KIND_TRUE;
         return to == PLAN_INTEGER ? number_raw(run, DECIMAL_OK, bits[value], ret_raw, ret_text)
-                                  : string_raw(run, truth[value], ret_raw, ret_text);
+                                  : string_raw(run, truth_texts[value], ret_raw, ret_text);
     }
 }
 
@@ -402,6 +438,7 @@ value_convert(struct run *run, const struct plan_op *op, bool up, struct tree_no
 {
     enum plan_unit from = up ? op->from_unit : op->to_unit;
     enum plan_unit to = up ? op->to_unit : op->from_unit;
+    run->is_text = op->is_text;
     switch (op->kind) {
     case PLAN_MAP:
         return map_value(run, up ? &op->up : &op->down, node, ret_raw, ret_text);

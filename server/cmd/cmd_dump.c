@@ -1,7 +1,7 @@
 /* DUMP and RESTORE: whole records, in Redis' format where they are plain. */
+#include "proto/codec/hash.h"
 #include "server/cmd/argument.h"
 #include "server/cmd/handlers.h"
-#include "server/cmd/hash_key.h"
 #include "server/cmd/payload.h"
 #include "server/cmd/value.h"
 
@@ -14,13 +14,14 @@ cmd_dump(struct request *request)
         reply_null(request->reply);
         return;
     }
+    struct record record;
+    bool is_hash;
+    if (!value_whole(request, &request->keys[0], entry, &record, &is_hash)) {
+        return;
+    }
     struct buffer payload;
     buffer_init(&payload, 0);
-    if (entry_type(entry) == ENTRY_STRING) {
-        struct record record;
-        if (!value_whole(request, &request->keys[0], entry, &record)) {
-            return;
-        }
+    if (!is_hash || record.schema.size > 0) {
         payload_write_string(&payload, &record);
     } else {
         payload_write_hash(&payload, entry_hash(entry));
@@ -137,29 +138,25 @@ parse_payload(struct request *request, struct payload *ret_payload)
     return false;
 }
 
-/* Put the hash under the absent key; false when an error was replied. */
+/* The fields of a hash as a body; false: no memory, replied. */
 static bool
-restore_hash(struct request *request, const struct payload *payload, int64_t expiry_ms)
+hash_body(struct request *request, const struct payload *payload, struct slice *ret_body)
 {
-    struct keyspace *keyspace = request->server->keyspace;
-    const struct key *key = &request->keys[0];
-    struct hash *hash = hash_key_add(request);
-    if (hash == NULL) {
+    size_t size = 0;
+    for (size_t i = 0; i < 2 * payload->pair_count; i++) {
+        size += hash_piece_size(payload->pairs[i]);
+    }
+    char *body = arena_alloc(request->arena, size);
+    if (body == NULL) {
+        reply_out_of_memory(request->reply);
         return false;
     }
-    bool done = true;
-    for (size_t i = 0; done && i < payload->pair_count; i++) {
-        done =
-            hash_set(hash, payload->pairs[2 * i], payload->pairs[2 * i + 1]) != HASH_NO_MEMORY;
+    char *at = body;
+    for (size_t i = 0; i < 2 * payload->pair_count; i++) {
+        at = hash_piece_put(at, payload->pairs[i]);
     }
-    hash_key_settle(request, hash);
-    done = done && (expiry_ms == KEYSPACE_EXPIRY_NONE ||
-                    keyspace_expire_locked(keyspace, key, expiry_ms));
-    if (!done) {
-        (void)keyspace_delete_locked(keyspace, key, request->now_ms);
-        reply_out_of_memory(request->reply);
-    }
-    return done;
+    *ret_body = slice_make(body, size);
+    return true;
 }
 
 void
@@ -182,13 +179,13 @@ cmd_restore(struct request *request)
         return;
     }
     bool is_past = expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms;
-    if (payload.is_hash || is_past) {
+    if (is_past) {
         (void)keyspace_delete_locked(keyspace, key, request->now_ms);
     }
-    bool done =
-        is_past || (payload.is_hash ? restore_hash(request, &payload, expiry_ms)
-                                    : value_restore(request, key, &payload.record, expiry_ms));
-    if (done) {
+    if (payload.is_hash && !hash_body(request, &payload, &payload.record.body)) {
+        return;
+    }
+    if (is_past || value_restore(request, key, &payload.record, payload.is_hash, expiry_ms)) {
         set_rank(request, &options);
         reply_ok(request->reply);
     }

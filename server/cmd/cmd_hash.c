@@ -118,19 +118,18 @@ cmd_hvals(struct request *request)
 
 /* ---- writing ---- */
 
-/* Set one field; false when an error was replied. The hash is settled either way. */
+/* Set one field, and settle; false: return. */
 static bool
 set_field(struct request *request, struct hash *hash, struct slice field, struct slice value)
 {
-    bool done = hash_set(hash, field, value) != HASH_NO_MEMORY;
-    hash_key_settle(request, hash);
-    if (!done) {
-        reply_out_of_memory(request->reply);
+    if (hash_set(hash, field, value) == HASH_NO_MEMORY) {
+        hash_key_give_up(request, hash);
+        return false;
     }
-    return done;
+    return hash_key_settle(request, hash);
 }
 
-/* HSET and HMSET; false when an error was replied. */
+/* HSET and HMSET; false: return. */
 static bool
 set_fields(struct request *request, int64_t *ret_added)
 {
@@ -148,13 +147,12 @@ set_fields(struct request *request, int64_t *ret_added)
         done = hash_set(hash, request->argv[index], request->argv[index + 1]);
         added += done == HASH_ADDED;
     }
-    hash_key_settle(request, hash);
+    *ret_added = added;
     if (done == HASH_NO_MEMORY) {
-        reply_out_of_memory(request->reply);
+        hash_key_give_up(request, hash);
         return false;
     }
-    *ret_added = added;
-    return true;
+    return hash_key_settle(request, hash);
 }
 
 void
@@ -194,17 +192,16 @@ void
 cmd_hdel(struct request *request)
 {
     struct hash *hash;
-    if (!hash_key_find(request, &hash)) {
+    if (!hash_key_open(request, &hash)) {
         return;
     }
     int64_t count = 0;
     for (size_t index = 2; hash != NULL && index < request->argc; index++) {
         count += hash_delete(hash, request->argv[index]);
     }
-    if (count > 0) {
-        hash_key_settle(request, hash);
+    if (count == 0 || hash_key_settle(request, hash)) {
+        reply_integer(request->reply, count);
     }
-    reply_integer(request->reply, count);
 }
 
 void
@@ -214,7 +211,7 @@ cmd_hincrby(struct request *request)
     int64_t sum = 0;
     struct slice old;
     struct hash *hash;
-    if (!argument_int64(request, 3, &amount) || !hash_key_find(request, &hash)) {
+    if (!argument_int64(request, 3, &amount) || !hash_key_open(request, &hash)) {
         return;
     }
     if (hash != NULL && hash_get(hash, request->argv[2], &old) && !slice_to_int64(old, &sum)) {
@@ -247,7 +244,7 @@ cmd_hincrbyfloat(struct request *request)
         reply_error(request->reply, "ERR value is NaN or Infinity");
         return;
     }
-    if (!hash_key_find(request, &hash)) {
+    if (!hash_key_open(request, &hash)) {
         return;
     }
     if (hash != NULL && hash_get(hash, request->argv[2], &old) && !number_parse(old, &value)) {

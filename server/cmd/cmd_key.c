@@ -47,10 +47,13 @@ void
 cmd_type(struct request *request)
 {
     const struct entry *entry = peek(request, &request->keys[0]);
-    if (entry == NULL) {
+    bool is_hash = entry != NULL && value_type(request, &request->keys[0], entry) == ENTRY_HASH;
+    /* Of a record that is a hash to the caller, but has no field, others see some. */
+    if (entry == NULL ||
+        (is_hash && entry_type(entry) == ENTRY_HASH && hash_size(entry_hash(entry)) == 0)) {
         reply_simple(request->reply, "none");
     } else {
-        reply_simple(request->reply, entry_type(entry) == ENTRY_HASH ? "hash" : "string");
+        reply_simple(request->reply, is_hash ? "hash" : "string");
     }
 }
 

@@ -76,7 +76,7 @@ operands_are_strings(struct request *request)
     for (size_t i = 0; i < 2; i++) {
         const struct entry *entry =
             keyspace_peek_locked(request->server->keyspace, &request->keys[i], request->now_ms);
-        if (entry != NULL && entry_type(entry) != ENTRY_STRING) {
+        if (entry != NULL && value_type(request, &request->keys[i], entry) != ENTRY_STRING) {
             reply_error(request->reply, "ERR The specified keys must contain string values");
             return false;
         }

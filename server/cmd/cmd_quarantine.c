@@ -110,6 +110,7 @@ put_back(struct request *request, const struct registry_schema *schema, uint32_t
     if (taken != NULL) {
         struct quarantine_record record;
         quarantined_record(taken, &record);
+        record.value.is_hash = lens_is_hash(schema->lens, record.value.version);
         ok = keyspace_set_locked(keyspace, &key, &record.value, record.expiry_ms);
     }
     keyspace_unlock(keyspace, &key, 1);

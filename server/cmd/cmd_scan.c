@@ -4,6 +4,7 @@
 #include "server/cmd/handlers.h"
 #include "server/cmd/number.h"
 #include "server/cmd/scan_options.h"
+#include "server/cmd/value.h"
 #include "server/core/random.h"
 #include "server/schema/quarantine.h"
 
@@ -15,15 +16,17 @@ enum {
 /* ---- SCAN and KEYS ---- */
 
 struct walk {
+    struct request *request;
     const struct scan_options *options;
     struct collected *names;
     uint64_t visited;
 };
 
 static const char *
-type_name(const struct entry *entry)
+type_name(struct request *request, const struct entry *entry)
 {
-    return entry_type(entry) == ENTRY_HASH ? "hash" : "string";
+    const struct key key = {.name = entry_key(entry), .db = request->db};
+    return value_type(request, &key, entry) == ENTRY_HASH ? "hash" : "string";
 }
 
 static void
@@ -34,8 +37,8 @@ on_entry(void *context, const struct entry *entry)
     struct slice name = entry_key(entry);
     walk->visited++;
     if (scan_options_match(options, name) &&
-        (!options->has_type ||
-         slice_equal_nocase(options->type, slice_from_string(type_name(entry))))) {
+        (!options->has_type || slice_equal_nocase(options->type, slice_from_string(type_name(
+                                                                     walk->request, entry))))) {
         collected_add(walk->names, name);
     }
 }
@@ -45,7 +48,7 @@ static uint64_t
 walk_keyspace(struct request *request, const struct scan_options *options, uint64_t cursor,
               uint64_t count, struct collected *names)
 {
-    struct walk walk = {.options = options, .names = names};
+    struct walk walk = {.request = request, .options = options, .names = names};
     do {
         uint64_t rest = count - walk.visited;
         cursor = keyspace_scan(request->server->keyspace, request->db, cursor,

@@ -1,3 +1,4 @@
+#include "proto/codec/hash.h"
 #include "server/cmd/compression.h"
 #include "server/cmd/handlers.h"
 #include "server/cmd/value_state.h"
@@ -41,6 +42,23 @@ on_note(void *context, const struct lens_note *note)
     buffer_fini(&text);
 }
 
+/* A hash as the map of its fields. */
+static void
+reply_fields(struct reply *reply, struct slice body)
+{
+    struct slice field;
+    struct slice value;
+    size_t count = 0;
+    for (struct slice rest = body; hash_take(&rest, &field, &value);) {
+        count++;
+    }
+    reply_map(reply, count);
+    while (hash_take(&body, &field, &value)) {
+        reply_bulk(reply, field);
+        reply_bulk(reply, value);
+    }
+}
+
 static void
 explain(struct request *request, const struct spoken *spoken, const struct lens_record *record)
 {
@@ -71,7 +89,12 @@ explain(struct request *request, const struct spoken *spoken, const struct lens_
     }
     reply_string(reply, has_view ? "view" : "failure");
     if (has_view) {
-        reply_bulk(reply, view);
+        unsigned version = spoken->version == BINDINGS_RAW ? record->version : spoken->version;
+        if (lens_is_hash(spoken->schema->lens, version)) {
+            reply_fields(reply, view);
+        } else {
+            reply_bulk(reply, view);
+        }
         return;
     }
     struct buffer text;
@@ -124,11 +147,12 @@ copy_record(struct request *request, const struct key *key,
     bool is_packed = false;
     keyspace_lock(keyspace, key, 1);
     const struct entry *entry = keyspace_peek_locked(keyspace, key, request->now_ms);
-    if (entry != NULL && entry_type(entry) != ENTRY_STRING) {
+    struct value value;
+    if (entry != NULL && !entry_record(entry, request->arena, &value)) {
+        found = FOUND_NO_MEMORY;
+    } else if (entry != NULL && !value_is_record(schema, &value)) {
         found = FOUND_OTHER_TYPE;
     } else if (entry != NULL) {
-        struct value value;
-        entry_value(entry, &value);
         *ret_record = value_record(schema, &value);
         is_packed = value.is_packed;
         found =

@@ -353,7 +353,7 @@ check_delex(struct request *request, const struct entry *entry)
     if (request->argc == 2) {
         return CONDITION_HOLDS;
     }
-    if (entry_type(entry) != ENTRY_STRING) {
+    if (value_type(request, &request->keys[0], entry) != ENTRY_STRING) {
         reply_error(request->reply,
                     "ERR Key should be of string type if conditions are specified");
         return CONDITION_REFUSED;

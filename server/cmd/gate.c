@@ -53,9 +53,6 @@ on_entry(void *context, const struct entry *entry)
 {
     struct scan *scan = context;
     struct value value;
-    if (entry_type(entry) != ENTRY_STRING) {
-        return;
-    }
     entry_value(entry, &value);
     if (value.schema != scan->schema_id || value.version != scan->gate->version) {
         return;

@@ -192,7 +192,8 @@ value_store(struct request *request, const struct key *key, const struct value *
             int64_t expiry_ms)
 {
     struct keyspace *keyspace = request->server->keyspace;
-    if (expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms) {
+    bool is_nothing = value->is_hash && value->body.size == 0 && value->complement.size == 0;
+    if (is_nothing || (expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms <= request->now_ms)) {
         (void)keyspace_delete_locked(keyspace, key, request->now_ms);
         return true;
     }
@@ -217,6 +218,27 @@ value_expire(struct request *request, const struct key *key, int64_t expiry_ms)
     return true;
 }
 
+/*
+ * Has any version a field of <value>, a hash that its own version sees none of? Where nothing
+ * is remembered, others see defaults at most, which nobody wrote. What cannot be seen counts.
+ */
+static bool
+has_fields(struct request *request, const struct spoken *spoken, const struct value *value)
+{
+    const struct lens_schema *lens = spoken->schema->lens;
+    const struct lens_record record = {
+        .version = value->version, .body = value->body, .complement = value->complement};
+    bool has = false;
+    for (unsigned version = lens_schema_version_count(lens);
+         version > 0 && !has && value->complement.size > 0; version--) {
+        struct lens_failure failure;
+        struct slice view;
+        has = !lens_view(lens, &record, version, request->arena, &view, &failure) ||
+              (view.size > 0 && !slice_equal(view, SLICE_OF("{}")));
+    }
+    return has;
+}
+
 bool
 value_write_record(struct request *request, const struct key *key, const struct entry *entry,
                    const struct spoken *spoken, const struct lens_record *old,
@@ -230,7 +252,8 @@ value_write_record(struct request *request, const struct key *key, const struct 
     struct value value = {.body = body,
                           .block = written->block,
                           .schema = schema->id,
-                          .version = spoken->version};
+                          .version = spoken->version,
+                          .is_hash = written->is_hash};
     struct quarantined *aside = NULL;
     if (!is_simple || lens_schema_strict(schema->lens)) {
         struct value_answer room;
@@ -264,7 +287,9 @@ value_write_record(struct request *request, const struct key *key, const struct 
             value_count_translation(request, spoken, old->version);
         }
     }
-    if (!value_store(request, key, &value, expiry_ms)) {
+    if (value.is_hash && value.body.size == 0 && !has_fields(request, spoken, &value)) {
+        (void)keyspace_delete_locked(request->server->keyspace, key, request->now_ms);
+    } else if (!value_store(request, key, &value, expiry_ms)) {
         quarantine_discard(aside);
         return false;
     }
@@ -297,16 +322,18 @@ value_write(struct request *request, const struct key *key, struct slice body,
         return value_store(request, key, &value, expiry_ms);
     }
     struct lens_record record;
-    const struct lens_record *old = NULL;
-    if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
-        struct value stored;
-        entry_value(entry, &stored);
-        record = value_record(spoken.schema, &stored);
-        old = &record;
+    bool is_old = false;
+    if (entry != NULL && !value_old(request, spoken.schema, entry, &record, &is_old)) {
+        return false;
     }
+    const struct lens_record *old = is_old ? &record : NULL;
     unsigned speaks = spoken.version;
     if (speaks == BINDINGS_RAW) {
         spoken.version = old == NULL ? spoken.schema->base_version : old->version;
+    }
+    if (lens_is_hash(spoken.schema->lens, spoken.version)) {
+        return value_may_be_foreign(request, spoken.schema, false) &&
+               value_store(request, key, &value, expiry_ms);
     }
     if (!value_write_record(request, key, entry, &spoken, old, &value, expiry_ms)) {
         return false;
@@ -323,11 +350,17 @@ value_may_write(struct request *request, const struct key *key, struct slice bod
         value_reply_failure(request);
         return false;
     }
-    if (spoken.schema == NULL || !lens_schema_strict(spoken.schema->lens)) {
+    if (spoken.schema == NULL) {
         return true;
     }
     unsigned version =
         spoken.version == BINDINGS_RAW ? spoken.schema->base_version : spoken.version;
+    if (lens_is_hash(spoken.schema->lens, version)) {
+        return value_may_be_foreign(request, spoken.schema, false);
+    }
+    if (!lens_schema_strict(spoken.schema->lens)) {
+        return true;
+    }
     if (lens_is_document(spoken.schema->lens, version, body)) {
         return true;
     }

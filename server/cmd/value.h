@@ -41,6 +41,10 @@ enum value_find value_read(struct request *request, const struct key *key,
 enum value_find value_peek(struct request *request, const struct key *key,
                            struct value_view *ret_view);
 
+/* The type of <entry> of <key> to the caller's version (TYPE, WRONGTYPE). */
+enum entry_type value_type(struct request *request, const struct key *key,
+                           const struct entry *entry);
+
 enum {
     VALUE_KEEP_TTL = -2, /* instead of an expiry in ms; KEYSPACE_EXPIRY_NONE: none */
 };
@@ -129,31 +133,33 @@ enum value_find value_edit(struct request *request, const struct key *key, size_
 bool value_expire(struct request *request, const struct key *key, int64_t expiry_ms);
 
 /*
- * Rename or copy a string or hash entry, both keys' shards locked: within one schema the whole
- * record moves, else the caller's view is written at <to>. False when an error was replied.
+ * Rename or copy an entry, both keys' shards locked: within one schema the whole record moves,
+ * else the caller's view is written at <to>. False when an error was replied.
  */
 bool value_move(struct request *request, const struct key *from, const struct key *to,
                 bool copy);
 
 /*
- * The string entry <entry> of <key> as it is stored, but unpacked; borrowed. False when there
- * was no memory, replied, or the handler is to be run again (see below).
+ * The entry <entry> of <key> as it is stored, but unpacked, a hash with its body; borrowed, or
+ * in the arena. False when there was no memory, replied, or the handler is to be run again (see
+ * below).
  */
 bool value_stored(struct request *request, const struct key *key, const struct entry *entry,
                   struct value *ret_value);
 
-/* Likewise as a whole record, whatever the caller speaks; of a key without schema plain. */
+/* Likewise as a whole record, whatever the caller speaks. Without a schema where it is none:
+ * *ret_is_hash says what it is then. */
 bool value_whole(struct request *request, const struct key *key, const struct entry *entry,
-                 struct record *ret_record);
+                 struct record *ret_record, bool *ret_is_hash);
 
 /*
- * Put a whole record under <key>, replacing what is there. A plain value under a key of a
- * schema becomes a record of the base version; a record of another schema is written as the
- * caller sees it. <expiry_ms> as keyspace_set_locked(). False when an error was replied: no
- * such view, an unknown schema or version, a strict schema, no memory.
+ * Put a whole record under <key>, replacing what is there. A plain value, or hash, under a key
+ * of a schema becomes a record of the base version if that keeps such; a record of another
+ * schema is written as the caller sees it. <expiry_ms> as keyspace_set_locked(). False when an
+ * error was replied: no such view, an unknown schema or version, a strict schema, no memory.
  */
 bool value_restore(struct request *request, const struct key *key, const struct record *record,
-                   int64_t expiry_ms);
+                   bool is_hash, int64_t expiry_ms);
 
 /*
  * Settle which versions the connection speaks now, so that SCHEMA STATUS counts it: to be

@@ -14,7 +14,10 @@ bool
 value_stored(struct request *request, const struct key *key, const struct entry *entry,
              struct value *ret_value)
 {
-    entry_value(entry, ret_value);
+    if (!entry_record(entry, request->arena, ret_value)) {
+        reply_out_of_memory(request->reply);
+        return false;
+    }
     if (!ret_value->is_packed) {
         return true;
     }
@@ -35,14 +38,15 @@ value_stored(struct request *request, const struct key *key, const struct entry 
 
 bool
 value_whole(struct request *request, const struct key *key, const struct entry *entry,
-            struct record *ret_record)
+            struct record *ret_record, bool *ret_is_hash)
 {
     struct value value;
     if (!value_stored(request, key, entry, &value)) {
         return false;
     }
     const struct registry_schema *schema = value_schema_of(request, key);
-    if (schema == NULL) {
+    *ret_is_hash = value.is_hash;
+    if (schema == NULL || !value_is_record(schema, &value)) {
         *ret_record =
             (struct record){.schema = SLICE(""), .complement = SLICE(""), .body = value.body};
         return true;
@@ -90,10 +94,26 @@ translate(struct request *request, const struct key *key, const struct registry_
         return false;
     }
     value->complement = slice_make(NULL, 0);
+    value->is_hash = lens_is_hash(source->lens, from.version == BINDINGS_RAW ? record->version
+                                                                             : from.version);
     if (schema != NULL) {
         value->schema = schema->id;
         value->version = to.version == BINDINGS_RAW ? schema->base_version : to.version;
     }
+    return true;
+}
+
+/* What its version of <schema> does not keep is stored plain. False when an error was replied.
+ */
+static bool
+place_foreign(struct request *request, const struct registry_schema *schema,
+              struct value *value)
+{
+    if (!value_may_be_foreign(request, schema, value->is_hash)) {
+        return false;
+    }
+    value->schema = 0;
+    value->version = 0;
     return true;
 }
 
@@ -111,6 +131,7 @@ place(struct request *request, const struct key *key, const struct registry_sche
     } else if (schema != NULL) {
         value->schema = schema->id;
         value->version = is_whole ? record->version : schema->base_version;
+        value->is_hash = is_whole ? lens_is_hash(schema->lens, value->version) : value->is_hash;
     }
     if (schema == NULL) {
         return true;
@@ -120,6 +141,13 @@ place(struct request *request, const struct key *key, const struct registry_sche
         reply_error(request->reply, "NOVERSION schema %.*s has no version %u", width(name),
                     name.data, value->version);
         return false;
+    }
+    if (value->is_hash != lens_is_hash(schema->lens, value->version)) {
+        if (!is_whole) {
+            value->schema = value->version = 0; /* a type that no record of the base has */
+            return true;
+        }
+        return place_foreign(request, schema, value);
     }
     if (lens_schema_strict(schema->lens) &&
         !lens_is_document(schema->lens, value->version, value->body)) {
@@ -133,9 +161,10 @@ place(struct request *request, const struct key *key, const struct registry_sche
 
 bool
 value_restore(struct request *request, const struct key *key, const struct record *record,
-              int64_t expiry_ms)
+              bool is_hash, int64_t expiry_ms)
 {
-    struct value value = {.body = record->body, .complement = record->complement};
+    struct value value = {
+        .body = record->body, .complement = record->complement, .is_hash = is_hash};
     if (!place(request, key, value_schema_of(request, key), record, &value)) {
         return false;
     }

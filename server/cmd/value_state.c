@@ -26,6 +26,12 @@ fail(struct request *request, enum value_failure_kind kind,
     return false;
 }
 
+void
+value_fail_memory(struct request *request)
+{
+    (void)fail(request, VALUE_FAILURE_MEMORY, NULL, 0);
+}
+
 /* ---- which version ---- */
 
 static struct slice
@@ -109,6 +115,38 @@ value_record(const struct registry_schema *schema, const struct value *value)
             .version = value->version, .body = value->body, .complement = value->complement};
     }
     return (struct lens_record){.version = schema->base_version, .body = value->body};
+}
+
+bool
+value_is_record(const struct registry_schema *schema, const struct value *value)
+{
+    unsigned version = value->schema == schema->id ? value->version : schema->base_version;
+    return lens_is_hash(schema->lens, version) == value->is_hash;
+}
+
+bool
+value_old(struct request *request, const struct registry_schema *schema,
+          const struct entry *entry, struct lens_record *ret_record, bool *ret_is_there)
+{
+    struct value value;
+    if (!entry_record(entry, request->arena, &value)) {
+        reply_out_of_memory(request->reply);
+        return false;
+    }
+    *ret_is_there = value_is_record(schema, &value);
+    *ret_record = value_record(schema, &value);
+    return true;
+}
+
+bool
+value_may_be_foreign(struct request *request, const struct registry_schema *schema,
+                     bool is_hash)
+{
+    if (lens_is_hash(schema->lens, schema->base_version) == is_hash) {
+        reply_wrong_type(request->reply);
+        return false;
+    }
+    return true;
 }
 
 /* ---- translation, with and without the lock ---- */
@@ -504,6 +542,7 @@ void
 value_end(struct request *request)
 {
     value_let_sights_go(request);
+    value_let_scratches_go(request);
     for (const struct value_wish *wish = request->value_state->wishes; wish != NULL;
          wish = wish->next) {
         block_unref(wish->block);

@@ -115,6 +115,7 @@ struct value_state {
     bool is_keeping;            /* value_keep() looks: no access, nothing to count */
     bool is_unlocked;           /* from now on keys are what <sights> says */
     struct value_sight *sights; /* of request->keys; NULL: none kept */
+    struct value_scratch *scratches; /* hashes made of views: hash_key.c */
 };
 
 /* NULL without memory. */
@@ -155,6 +156,7 @@ value_speak(struct request *request, const struct key *key, struct spoken *ret_s
 /* Keep a failed translation of a record of <from> for value_reply_failure(). */
 void value_keep_failure(struct request *request, const struct spoken *spoken, unsigned from,
                         const struct lens_failure *lens);
+void value_fail_memory(struct request *request); /* likewise that there was none */
 void value_count_failure(struct request *request, const struct key *key,
                          const struct spoken *spoken); /* the one kept last */
 void value_fail_view(struct request *request, const struct key *key,
@@ -176,6 +178,31 @@ struct lens_record value_record(const struct registry_schema *schema,
 /* Put the packed bytes of <value>'s body into it, if value_pack() made them for <key>. */
 bool value_take_packed(const struct request *request, const struct key *key,
                        struct value *value);
+
+/* Is it one? Not of the other type than the version's: that is what it is, for everybody. */
+bool value_is_record(const struct registry_schema *schema, const struct value *value);
+
+/* What is there of the record of <entry>, with its body; *ret_is_there false: no record. False
+ * without memory, replied. */
+bool value_old(struct request *request, const struct registry_schema *schema,
+               const struct entry *entry, struct lens_record *ret_record, bool *ret_is_there);
+
+/* May what has no place in the records of <schema>, a hash or a string, be stored plain? Not
+ * where the base version would take it for a record of its own: WRONGTYPE was replied. */
+bool value_may_be_foreign(struct request *request, const struct registry_schema *schema,
+                          bool is_hash);
+
+/* The entry of <key>, as an access of this request: one only, however often it is run. */
+struct entry *value_find_entry(struct request *request, const struct key *key);
+void value_count_read(struct request *request, const struct spoken *spoken); /* once */
+
+/* What <answer> says of a record of <from>; counted once. False: the failure was kept; no
+ * memory is another than the view's, and *ret_is_lost. */
+bool value_take_answer(struct request *request, const struct key *key,
+                       const struct spoken *spoken, unsigned from, struct value_answer *answer,
+                       struct slice *ret_view, bool *ret_is_lost);
+
+void value_let_scratches_go(struct request *request);
 
 /* Store <value>, or delete the key where <expiry_ms> is over; false: no memory, replied. */
 bool value_store(struct request *request, const struct key *key, const struct value *value,

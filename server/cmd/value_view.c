@@ -22,27 +22,49 @@ struct seen {
     struct spoken spoken;
     struct value_view view;
     struct slice stored; /* behind a failure: the body, whatever its version */
+    bool is_hash;        /* it is fields: no bytes to show to one who reads a string */
 };
 
 /* What the caller can do with: views that are packed, too, or bytes alone. */
 enum use { USE_VIEW, USE_BYTES };
-
-static void
-count_read(struct request *request, const struct spoken *spoken)
-{
-    usage_read(spoken->schema->usage, request->worker_index, spoken->version, request->now_ms);
-}
 
 /* ---- a translation's answer ---- */
 
 static enum look
 lose(struct request *request)
 {
-    struct value_state *state = value_state_get(request);
-    if (state != NULL) {
-        state->failure = (struct value_failure){.kind = VALUE_FAILURE_MEMORY};
-    }
+    value_fail_memory(request);
     return LOOK_LOST;
+}
+
+bool
+value_take_answer(struct request *request, const struct key *key, const struct spoken *spoken,
+                  unsigned from, struct value_answer *answer, struct slice *ret_view,
+                  bool *ret_is_lost)
+{
+    *ret_is_lost = answer->is_lost;
+    if (answer->is_lost) {
+        value_fail_memory(request);
+        return false;
+    }
+    bool is_first = !answer->is_counted;
+    answer->is_counted = true;
+    if (is_first) {
+        usage_read(spoken->schema->usage, request->worker_index, spoken->version,
+                   request->now_ms);
+    }
+    if (!answer->has_view) {
+        value_keep_failure(request, spoken, from, &answer->failure);
+        if (is_first) {
+            value_count_failure(request, key, spoken);
+        }
+        return false;
+    }
+    if (is_first) {
+        value_count_translation(request, spoken, from);
+    }
+    *ret_view = answer->view;
+    return true;
 }
 
 /* What <answer> says of a record of <from>: the view, or the failure; counted once. */
@@ -50,26 +72,13 @@ static enum look
 take_answer(struct request *request, const struct key *key, unsigned from,
             struct value_answer *answer, struct seen *seen)
 {
-    if (answer->is_lost) {
-        return lose(request);
-    }
-    bool is_first = !answer->is_counted;
-    answer->is_counted = true;
+    struct slice view;
+    bool is_lost;
     seen->stored = answer->old_body;
-    if (is_first) {
-        count_read(request, &seen->spoken);
+    if (!value_take_answer(request, key, &seen->spoken, from, answer, &view, &is_lost)) {
+        return is_lost ? LOOK_LOST : LOOK_FAILED;
     }
-    if (!answer->has_view) {
-        value_keep_failure(request, &seen->spoken, from, &answer->failure);
-        if (is_first) {
-            value_count_failure(request, key, &seen->spoken);
-        }
-        return LOOK_FAILED;
-    }
-    if (is_first) {
-        value_count_translation(request, &seen->spoken, from);
-    }
-    seen->view = (struct value_view){.bytes = answer->view};
+    seen->view = (struct value_view){.bytes = view};
     return LOOK_VIEW;
 }
 
@@ -86,15 +95,23 @@ take_bytes(struct request *request, const struct value_answer *answer, struct se
 
 /* ---- the entry, under the lock ---- */
 
-/* The entry of <key>, as an access of this request: one only, however often it is run. */
-static struct entry *
-find_entry(struct request *request, const struct key *key)
+struct entry *
+value_find_entry(struct request *request, const struct key *key)
 {
     struct keyspace *keyspace = request->server->keyspace;
     const struct value_state *state = request->value_state;
     return state != NULL && state->rounds > 0
                ? keyspace_peek_locked(keyspace, key, request->now_ms)
                : request_find(request, key);
+}
+
+void
+value_count_read(struct request *request, const struct spoken *spoken)
+{
+    if (request->value_state == NULL || request->value_state->rounds == 0) {
+        usage_read(spoken->schema->usage, request->worker_index, spoken->version,
+                   request->now_ms);
+    }
 }
 
 /* What is kept of <key>, with room made for all keys; NULL without memory. */
@@ -138,6 +155,9 @@ static enum look
 look_at_body(struct request *request, const struct key *key, const struct entry *entry,
              const struct value *value, enum use use, struct seen *seen)
 {
+    if (value->is_hash) {
+        return LOOK_OTHER;
+    }
     seen->view = (struct value_view){.bytes = value->body, .is_packed = value->is_packed};
     if (!value->is_packed || use == USE_VIEW) {
         return LOOK_VIEW;
@@ -160,10 +180,21 @@ look_at_entry(struct request *request, const struct key *key, const struct entry
     }
     struct lens_record record = value_record(spoken->schema, &value);
     if (spoken->version == BINDINGS_RAW || spoken->version == record.version) {
-        if (request->value_state == NULL || request->value_state->rounds == 0) {
-            count_read(request, spoken);
-        }
+        value_count_read(request, spoken);
         return look_at_body(request, key, entry, &value, use, seen);
+    }
+    if (!value_is_record(spoken->schema, &value)) {
+        return look_at_body(request, key, entry, &value, use, seen);
+    }
+    if (lens_is_hash(spoken->schema->lens, spoken->version)) {
+        return LOOK_OTHER;
+    }
+    seen->is_hash = value.is_hash;
+    if (value.is_hash) {
+        if (!entry_record(entry, request->arena, &value)) {
+            return lose(request);
+        }
+        record.body = value.body;
     }
     struct value_answer room;
     struct value_answer *answer = value_translate(request, key, entry, spoken, &record, &room);
@@ -178,11 +209,14 @@ look_back(struct request *request, const struct key *key, struct seen *seen)
 {
     const struct value_sight *sight = &request->value_state->sights[key - request->keys];
     seen->spoken = sight->spoken;
+    seen->is_hash = false;
     switch (sight->kind) {
     case SIGHT_WISH:
         if (sight->wish->question.kind == QUESTION_BYTES) {
             return take_bytes(request, &sight->wish->answer, seen);
         }
+        seen->is_hash =
+            lens_is_hash(sight->spoken.schema->lens, sight->wish->question.old.version);
         return take_answer(request, key, sight->wish->question.old.version,
                            &sight->wish->answer, seen);
     case SIGHT_VIEW:
@@ -211,12 +245,9 @@ look(struct request *request, const struct key *key, enum use use, struct seen *
     if (!value_speak(request, key, &ret_seen->spoken)) {
         return LOOK_SILENT;
     }
-    const struct entry *entry = find_entry(request, key);
+    const struct entry *entry = value_find_entry(request, key);
     if (entry == NULL) {
         return LOOK_ABSENT;
-    }
-    if (entry_type(entry) != ENTRY_STRING) {
-        return LOOK_OTHER;
     }
     return look_at_entry(request, key, entry, use, ret_seen);
 }
@@ -284,6 +315,20 @@ value_keep(struct request *request)
 
 /* ---- for handlers ---- */
 
+enum entry_type
+value_type(struct request *request, const struct key *key, const struct entry *entry)
+{
+    const struct registry_schema *schema = value_schema_of(request, key);
+    struct spoken spoken;
+    struct value value;
+    entry_value(entry, &value);
+    if (schema == NULL || !value_is_record(schema, &value) ||
+        !value_speak_schema(request, schema, &spoken) || spoken.version == BINDINGS_RAW) {
+        return entry_type(entry);
+    }
+    return lens_is_hash(schema->lens, spoken.version) ? ENTRY_HASH : ENTRY_STRING;
+}
+
 /* What a failed view means to a command that only reads. */
 static enum value_find
 read_outcome(const struct seen *seen, struct value_view *ret_view)
@@ -292,6 +337,9 @@ read_outcome(const struct seen *seen, struct value_view *ret_view)
     case LENS_OUTCOME_MISS:
         return VALUE_ABSENT;
     case LENS_OUTCOME_RAW:
+        if (seen->is_hash) {
+            break;
+        }
         *ret_view = (struct value_view){.bytes = seen->stored};
         return VALUE_FOUND;
     case LENS_OUTCOME_ERROR:

@@ -355,7 +355,7 @@ on_entry(void *context, const struct entry *entry)
     struct backfill *backfill = context;
     struct value value;
     backfill->seen_now++;
-    if (entry_type(entry) != ENTRY_STRING || backfill->name_count == NAMES_MAX) {
+    if (backfill->name_count == NAMES_MAX) {
         return;
     }
     entry_value(entry, &value);
@@ -380,8 +380,7 @@ copy_out(struct backfill *backfill, const struct key *key, int64_t now_ms,
     keyspace_lock(backfill->keyspace, key, 1);
     const struct entry *entry = keyspace_peek_locked(backfill->keyspace, key, now_ms);
     struct value value;
-    if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
-        entry_value(entry, &value);
+    if (entry != NULL && entry_record(entry, &backfill->arena, &value)) {
         int64_t expiry_ms = entry_expiry_ms(entry);
         if (!needs_it(backfill, &value)) {
             copied = COPIED_NOTHING;
@@ -413,11 +412,13 @@ put_back(struct backfill *backfill, const struct key *key, int64_t now_ms, uint6
     const struct value value = {.body = record->body,
                                 .complement = record->complement,
                                 .schema = backfill->id,
-                                .version = record->version};
+                                .version = record->version,
+                                .is_hash =
+                                    lens_is_hash(backfill->schema->lens, record->version)};
     keyspace_lock(backfill->keyspace, key, 1);
     const struct entry *entry = keyspace_peek_locked(backfill->keyspace, key, now_ms);
     struct value now = {.schema = 0};
-    if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
+    if (entry != NULL) {
         entry_value(entry, &now);
     }
     bool is_same = now.schema == backfill->id && entry_revision(entry) == revision;

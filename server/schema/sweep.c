@@ -90,7 +90,8 @@ on_retag(void *context, const struct entry *entry, uint32_t *ret_schema, uint32_
     struct sweep *sweep = context;
     const struct registry_schema *schema =
         registry_match(sweep->registry, sweep->db, entry_key(entry));
-    if (schema == NULL) {
+    bool is_hash = entry_type(entry) == ENTRY_HASH;
+    if (schema == NULL || lens_is_hash(schema->lens, schema->base_version) != is_hash) {
         return false;
     }
     *ret_schema = schema->id;
@@ -149,7 +150,7 @@ on_entry(void *context, const struct entry *entry)
 {
     struct sweep *sweep = context;
     struct value value;
-    if (entry_type(entry) != ENTRY_STRING || sweep->name_count == NAMES_MAX) {
+    if (sweep->name_count == NAMES_MAX) {
         return;
     }
     entry_value(entry, &value);
@@ -166,10 +167,15 @@ adopt(struct sweep *sweep, const struct key *key, struct value *value)
     const struct registry_schema *schema =
         registry_match(sweep->registry, sweep->db, key->name);
     bool had_complement = value->complement.size > 0;
+    bool is_record =
+        schema != NULL && lens_is_hash(schema->lens, schema->base_version) == value->is_hash;
     value->complement = slice_make(NULL, 0);
-    value->schema = schema == NULL ? 0 : schema->id;
-    value->version = schema == NULL ? 0 : schema->base_version;
-    if (keyspace_rebase_locked(sweep->keyspace, key, value) && had_complement) {
+    value->schema = is_record ? schema->id : 0;
+    value->version = is_record ? schema->base_version : 0;
+    bool is_done = value->is_hash && value->body.size == 0
+                       ? keyspace_delete_locked(sweep->keyspace, key, sweep->now_ms)
+                       : keyspace_rebase_locked(sweep->keyspace, key, value);
+    if (is_done && had_complement) {
         atomic_fetch_add_explicit(&sweep->complements_dropped, 1, memory_order_relaxed);
     }
 }
@@ -202,7 +208,6 @@ collect(struct sweep *sweep, const struct key *key, struct value *value)
             atomic_fetch_add_explicit(&sweep->complements_collected, 1, memory_order_relaxed);
         }
     }
-    arena_clear(&sweep->record_arena);
 }
 
 static void
@@ -212,13 +217,13 @@ set_right(struct sweep *sweep, struct slice name, int64_t now_ms)
     keyspace_lock(sweep->keyspace, &key, 1);
     const struct entry *entry = keyspace_peek_locked(sweep->keyspace, &key, now_ms);
     struct value value;
-    if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
-        entry_value(entry, &value);
+    if (entry != NULL && entry_record(entry, &sweep->record_arena, &value)) {
         if (is_orphan(sweep, &value)) {
             adopt(sweep, &key, &value);
         } else if (is_overdue(sweep, &value)) {
             collect(sweep, &key, &value);
         }
+        arena_clear(&sweep->record_arena);
     }
     keyspace_unlock(sweep->keyspace, &key, 1);
 }

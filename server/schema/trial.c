@@ -286,7 +286,7 @@ on_entry(void *context, const struct entry *entry)
 {
     struct trial *trial = context;
     trial->sums.seen++;
-    if (trial->name_count < NAMES_MAX && entry_type(entry) == ENTRY_STRING &&
+    if (trial->name_count < NAMES_MAX &&
         registry_match(trial->registry, trial->db, entry_key(entry)) == trial->schema &&
         arena_copy(&trial->names_arena, entry_key(entry), &trial->names[trial->name_count])) {
         trial->name_count++;
@@ -317,7 +317,8 @@ scan(struct trial *trial, int64_t now_ms)
     return true;
 }
 
-/* Copy the record of <name> out; false: it is gone, or no string. */
+/* Copy the record of <name> out; false: it is gone, or of a type
+ * that is no record. */
 static bool
 copy_record(struct trial *trial, struct slice name, int64_t now_ms,
             struct lens_record *ret_record)
@@ -328,13 +329,13 @@ copy_record(struct trial *trial, struct slice name, int64_t now_ms,
     dictionaries_pin(keyspace_dictionaries(trial->keyspace));
     keyspace_lock(trial->keyspace, &key, 1);
     const struct entry *entry = keyspace_peek_locked(trial->keyspace, &key, now_ms);
-    if (entry != NULL && entry_type(entry) == ENTRY_STRING) {
-        struct value value;
-        entry_value(entry, &value);
+    struct value value;
+    if (entry != NULL && entry_record(entry, &trial->arena, &value)) {
         bool is_ours = value.schema == trial->schema->id;
         *ret_record = (struct lens_record){.version = is_ours ? value.version
                                                               : trial->schema->base_version};
         is_there =
+            lens_is_hash(trial->schema->lens, ret_record->version) == value.is_hash &&
             arena_copy(&trial->arena, value.body, &ret_record->body) &&
             (!is_ours || arena_copy(&trial->arena, value.complement, &ret_record->complement));
         is_packed = value.is_packed;

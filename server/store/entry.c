@@ -72,7 +72,8 @@ key_offset(uint32_t flags)
 static size_t
 schema_offset(uint32_t flags)
 {
-    return FIXED_SIZE + (flags & ENTRY_HAS_EXPIRY ? EXPIRY_SIZE : 0);
+    return (size_t)FIXED_SIZE + (flags & ENTRY_HAS_EXPIRY ? (size_t)EXPIRY_SIZE : 0) +
+           (flags & ENTRY_IS_HASH ? sizeof(struct hash) : 0);
 }
 
 static uint32_t
@@ -198,11 +199,12 @@ entry_block(const struct entry *entry)
 void
 entry_value(const struct entry *entry, struct value *ret_value)
 {
-    CHECK(entry_type(entry) == ENTRY_STRING);
     size_t offset = complement_offset(entry);
     uint32_t size = complement_size(entry);
+    ret_value->is_hash = entry_type(entry) == ENTRY_HASH;
     ret_value->complement = slice_make(at_const(entry, offset), size);
-    ret_value->body = slice_make(at_const(entry, offset + size), entry->size);
+    ret_value->body =
+        slice_make(at_const(entry, offset + size), ret_value->is_hash ? 0 : entry->size);
     ret_value->block = NULL;
     if (__builtin_expect(flags_of(entry) & ENTRY_HAS_BLOCK, 0)) {
         ret_value->block = entry_block(entry);
@@ -222,6 +224,25 @@ entry_hash(const struct entry *entry)
         struct hash *hash;
     } cast = {at_const(entry, FIXED_SIZE + EXPIRY_SIZE)};
     return cast.hash;
+}
+
+bool
+entry_record(const struct entry *entry, struct arena *arena, struct value *ret_value)
+{
+    struct value value;
+    entry_value(entry, &value);
+    if (value.is_hash && hash_is_packed(entry_hash(entry))) {
+        value.body = hash_run(entry_hash(entry));
+    } else if (value.is_hash) {
+        size_t size = hash_body_size(entry_hash(entry));
+        char *body = arena_alloc(arena, size);
+        if (body == NULL)
+            return false;
+        hash_body_write(entry_hash(entry), body);
+        value.body = slice_make(body, size);
+    }
+    *ret_value = value;
+    return true;
 }
 
 uint64_t
@@ -294,19 +315,13 @@ copy(char *to, struct slice from)
         memmove(to, from.data, from.size);
 }
 
-/* Everything but clock, key, and the flags that decide the layout; <body>: its bytes, or those
- * of the pointer to its block. */
+/* What an entry has of a record beside its body; not the flags that decide the layout. */
 static void
-write_value(struct entry *entry, const struct value *value, struct slice body,
-            int64_t expiry_ms, uint32_t revision)
+write_meta(struct entry *entry, const struct value *value, int64_t expiry_ms, uint32_t revision)
 {
     uint32_t flags = flags_of(entry);
-    size_t offset = complement_offset(entry);
     if (__builtin_expect(((flags & ENTRY_IS_PACKED) != 0) != value->is_packed, 0))
         entry->word ^= ENTRY_IS_PACKED;
-    copy(at(entry, offset), value->complement);
-    copy(at(entry, offset + value->complement.size), body);
-    entry->size = (uint32_t)value->body.size;
     if (flags & ENTRY_HAS_EXPIRY)
         memcpy(at(entry, FIXED_SIZE), &expiry_ms, sizeof(expiry_ms));
     if (flags & ENTRY_HAS_SCHEMA) {
@@ -318,6 +333,19 @@ write_value(struct entry *entry, const struct value *value, struct slice body,
         uint32_t size = (uint32_t)value->complement.size;
         memcpy(at(entry, head_size(flags) - COMPLEMENT_SIZE), &size, sizeof(size));
     }
+}
+
+/* Everything but flags, clock and key, which decide the layout; <body>: its bytes, or those of
+ * the pointer to its block. */
+static void
+write_value(struct entry *entry, const struct value *value, struct slice body,
+            int64_t expiry_ms, uint32_t revision)
+{
+    size_t offset = complement_offset(entry);
+    copy(at(entry, offset), value->complement);
+    copy(at(entry, offset + value->complement.size), body);
+    entry->size = (uint32_t)value->body.size;
+    write_meta(entry, value, expiry_ms, revision);
 }
 
 static void
@@ -377,14 +405,17 @@ entry_new_string(struct slice key, const struct value *value, int64_t expiry_ms,
 }
 
 struct entry *
-entry_new_hash(struct slice key, struct hash *hash, int64_t expiry_ms, uint32_t revision,
-               uint32_t clock)
+entry_new_hash(struct slice key, struct hash *hash, const struct value *value,
+               int64_t expiry_ms, uint32_t revision, uint32_t clock)
 {
-    struct entry *entry = entry_new(key, ENTRY_IS_HASH | ENTRY_HAS_EXPIRY, 0, clock, false);
+    check_value(value);
+    uint32_t flags = flags_for(value, true) | ENTRY_IS_HASH;
+    struct entry *entry = entry_new(key, flags, value->complement.size, clock, false);
     if (entry == NULL)
         return NULL;
+    copy(at(entry, complement_offset(entry)), value->complement);
+    write_meta(entry, value, expiry_ms, revision);
     entry->size = revision;
-    memcpy(at(entry, FIXED_SIZE), &expiry_ms, sizeof(expiry_ms));
     *entry_hash(entry) = *hash;
     hash_init(hash);
     return entry;

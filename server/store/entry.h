@@ -3,7 +3,7 @@
  *
  *   | body size or revision : 4 | flags : 1, clock : 3 | expiry : 8 ? |
  *   string: | schema : 2, version : 2, revision : 4 ? | complement size : 4 ? |
- *   hash:   | struct hash |
+ *   hash:   | struct hash | schema ... as of a string
  *   | key size : 1 or 4 | key | complement | body, or a pointer to its block |
  *
  * What is marked ? is there only where needed; the flags say so, and the place of the key
@@ -65,9 +65,10 @@ void entry_touch(struct entry *entry, uint32_t clock);
 struct entry *entry_new_string(struct slice key, const struct value *value, int64_t expiry_ms,
                                uint32_t revision, uint32_t clock);
 
-/* A hash entry that takes over *hash, which is left empty. */
-struct entry *entry_new_hash(struct slice key, struct hash *hash, int64_t expiry_ms,
-                             uint32_t revision, uint32_t clock);
+/* A hash entry that takes over *hash, which is left empty. Of <value> schema, version and
+ * complement count. */
+struct entry *entry_new_hash(struct slice key, struct hash *hash, const struct value *value,
+                             int64_t expiry_ms, uint32_t revision, uint32_t clock);
 
 /*
  * Write another value into the string <entry>, an allocation of <held> bytes, where it is:

@@ -1,10 +1,12 @@
 /*
- * Packed: | field size : varint | field | value size : varint | value | ... in insertion order.
+ * Packed: | field size : varint | field | value size : varint | value | ... in insertion order,
+ * as in proto/codec/hash.h.
  * Table: server/store/table.h over one allocation per field.
  */
 #include "server/store/hash_life.h"
 
 #include "proto/base/check.h"
+#include "proto/codec/hash.h"
 #include "server/store/memory.h"
 #include "server/store/table.h"
 
@@ -510,6 +512,53 @@ hash_copy(const struct hash *source, struct hash *ret_copy)
         memcpy(result.of.run, source->of.run, source->run_size);
     }
     *ret_copy = result;
+    return true;
+}
+
+struct slice
+hash_run(const struct hash *hash)
+{
+    CHECK(hash_is_packed(hash));
+    return slice_make(hash->of.run, hash->run_size);
+}
+
+size_t
+hash_body_size(const struct hash *hash)
+{
+    size_t position = 0;
+    size_t size = 0;
+    struct slice field;
+    struct slice value;
+    while (hash_next(hash, &position, &field, &value))
+        size += piece_size(field) + piece_size(value);
+    return size;
+}
+
+void
+hash_body_write(const struct hash *hash, char *out)
+{
+    size_t position = 0;
+    struct slice field;
+    struct slice value;
+    while (hash_next(hash, &position, &field, &value))
+        out = hash_piece_put(hash_piece_put(out, field), value);
+}
+
+bool
+hash_read(struct slice body, struct hash *ret_hash)
+{
+    struct hash hash;
+    struct slice field;
+    struct slice value;
+    hash_init(&hash);
+    while (hash_take(&body, &field, &value)) {
+        if (hash_set(&hash, field, value) == HASH_NO_MEMORY) {
+            size_t budget = SIZE_MAX;
+            (void)hash_free_some(&hash, &budget);
+            return false;
+        }
+    }
+    *ret_hash = hash;
     return true;
 }
 

@@ -38,6 +38,12 @@ uint64_t hash_scan(const struct hash *hash, uint64_t cursor, size_t count,
 void hash_random(const struct hash *hash, uint64_t random, struct slice *ret_field,
                  struct slice *ret_value);
 
+/* All fields as in proto/codec/hash.h: of a packed hash as they lie; bytes of those of any, and
+ * to write them. */
+struct slice hash_run(const struct hash *hash);
+size_t hash_body_size(const struct hash *hash);
+void hash_body_write(const struct hash *hash, char *out);
+
 bool hash_is_packed(const struct hash *hash); /* OBJECT ENCODING: listpack or hashtable */
 size_t hash_memory(const struct hash *hash);
 

@@ -25,6 +25,9 @@ void hash_init(struct hash *hash);
 /* A copy of all of <source>; false without memory, *ret_copy untouched. O(fields). */
 bool hash_copy(const struct hash *source, struct hash *ret_copy);
 
+/* A hash of the fields in <body> (proto/codec/hash.h), up to where that is none; likewise. */
+bool hash_read(struct slice body, struct hash *ret_hash);
+
 /* Move what the hash owns, of up to <fields_max> fields, where memory_move() sees a use in it.
  */
 void hash_compact(struct hash *hash, size_t fields_max);

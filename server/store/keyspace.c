@@ -466,6 +466,22 @@ place(struct keyspace *keyspace, struct partition *partition, const struct key *
     return true;
 }
 
+/* The entry that <value> is; NULL without memory. */
+static struct entry *
+entry_of(struct slice name, const struct value *value, int64_t expiry_ms, uint32_t revision,
+         uint32_t clock)
+{
+    if (__builtin_expect(!value->is_hash, 1))
+        return entry_new_string(name, value, expiry_ms, revision, clock);
+    struct hash hash;
+    if (!hash_read(value->body, &hash))
+        return NULL;
+    struct entry *entry = entry_new_hash(name, &hash, value, expiry_ms, revision, clock);
+    size_t budget = SIZE_MAX;
+    (void)hash_free_some(&hash, &budget); /* empty unless there was no memory */
+    return entry;
+}
+
 bool
 keyspace_set_locked(struct keyspace *keyspace, const struct key *key, const struct value *value,
                     int64_t expiry_ms)
@@ -476,7 +492,7 @@ keyspace_set_locked(struct keyspace *keyspace, const struct key *key, const stru
     uint32_t revision = next_revision(keyspace, key);
     void **slot = partition_find(partition, key);
     uint32_t clock = clock_written(keyspace, key, slot != NULL ? *slot : NULL);
-    if (slot != NULL && entry_type(*slot) == ENTRY_STRING) {
+    if (slot != NULL && entry_type(*slot) == ENTRY_STRING && !value->is_hash) {
         struct entry *entry = *slot;
         struct entry_share before;
         entry_share(entry, &before);
@@ -487,7 +503,7 @@ keyspace_set_locked(struct keyspace *keyspace, const struct key *key, const stru
             return true;
         }
     }
-    struct entry *entry = entry_new_string(key->name, value, expiry_ms, revision, clock);
+    struct entry *entry = entry_of(key->name, value, expiry_ms, revision, clock);
     if (entry == NULL)
         return false;
     struct key own = *key; /* the name given may lie in what is replaced */
@@ -549,8 +565,7 @@ keyspace_rebase_locked(struct keyspace *keyspace, const struct key *key,
 {
     struct partition *partition;
     void **slot;
-    if (!locate(keyspace, key, &partition, &slot) || entry_type(*slot) != ENTRY_STRING ||
-        !partition_reserve(partition, value))
+    if (!locate(keyspace, key, &partition, &slot) || !partition_reserve(partition, value))
         return false;
     struct entry *old = *slot;
     int64_t expiry_ms = entry_expiry_ms(old);
@@ -558,27 +573,28 @@ keyspace_rebase_locked(struct keyspace *keyspace, const struct key *key,
         entry_schema(old) != 0 ? (uint32_t)entry_revision(old) : next_revision(keyspace, key);
     struct entry_share before;
     entry_share(old, &before);
-    if (entry_overwrite(old, before.size, value, expiry_ms, revision)) {
+    if (!value->is_hash && entry_overwrite(old, before.size, value, expiry_ms, revision)) {
         partition_recount(partition, key->hash, &before, old);
         return true;
     }
-    struct entry *entry =
-        entry_new_string(key->name, value, expiry_ms, revision, entry_clock(old));
+    struct entry *entry = entry_of(key->name, value, expiry_ms, revision, entry_clock(old));
     return entry != NULL && place(keyspace, partition, key, slot, entry);
 }
 
 struct entry *
-keyspace_add_hash_locked(struct keyspace *keyspace, const struct key *key)
+keyspace_add_hash_locked(struct keyspace *keyspace, const struct key *key, uint32_t schema,
+                         uint32_t version)
 {
+    const struct value value = {.schema = schema, .version = version, .is_hash = true};
     struct partition *partition = partition_make(keyspace, key);
-    if (partition == NULL)
+    if (partition == NULL || !partition_reserve(partition, &value))
         return NULL;
     CHECK(partition_find(partition, key) == NULL);
     struct hash hash;
     hash_init(&hash);
     struct entry *entry =
-        entry_new_hash(key->name, &hash, KEYSPACE_EXPIRY_NONE, next_revision(keyspace, key),
-                       clock_written(keyspace, key, NULL));
+        entry_new_hash(key->name, &hash, &value, KEYSPACE_EXPIRY_NONE,
+                       next_revision(keyspace, key), clock_written(keyspace, key, NULL));
     if (entry == NULL)
         return NULL;
     if (!place(keyspace, partition, key, NULL, entry)) {
@@ -647,6 +663,17 @@ keyspace_expire_locked(struct keyspace *keyspace, const struct key *key, int64_t
     return true;
 }
 
+void
+keyspace_hand_fields_over(struct partition *partition, uint64_t hash, struct entry *from,
+                          struct entry *to)
+{
+    struct entry_share before;
+    entry_share(to, &before);
+    *entry_hash(to) = *entry_hash(from);
+    hash_init(entry_hash(from));
+    partition_recount(partition, hash, &before, to);
+}
+
 bool
 keyspace_move_locked(struct keyspace *keyspace, const struct key *from, const struct key *to,
                      bool copy)
@@ -658,22 +685,21 @@ keyspace_move_locked(struct keyspace *keyspace, const struct key *from, const st
         return true;
     struct entry *old = *from_slot;
     struct partition *target = partition_make(keyspace, to);
-    bool is_hash = entry_type(old) == ENTRY_HASH;
     struct value value;
-    if (!is_hash)
-        entry_value(old, &value);
-    if (target == NULL || (!is_hash && !partition_reserve(target, &value)))
+    entry_value(old, &value);
+    if (target == NULL || !partition_reserve(target, &value))
         return false;
 
     int64_t expiry_ms = entry_expiry_ms(old);
     uint32_t revision = next_revision(keyspace, to);
     struct entry *entry;
-    if (is_hash) {
+    if (value.is_hash) {
         struct hash fields;
         hash_init(&fields);
         if (copy && !hash_copy(entry_hash(old), &fields))
             return false;
-        entry = entry_new_hash(to->name, &fields, expiry_ms, revision, entry_clock(old));
+        entry =
+            entry_new_hash(to->name, &fields, &value, expiry_ms, revision, entry_clock(old));
         size_t budget = SIZE_MAX;
         (void)hash_free_some(&fields, &budget); /* empty unless there was no memory */
     } else {
@@ -699,13 +725,8 @@ keyspace_move_locked(struct keyspace *keyspace, const struct key *from, const st
     mark(keyspace, from);
     call_remove_hook(keyspace, from->db, from);
     (void)partition_take(source, from->hash, from_slot);
-    if (is_hash) {
-        struct entry_share before;
-        entry_share(entry, &before);
-        *entry_hash(entry) = *entry_hash(old);
-        hash_init(entry_hash(old));
-        partition_recount(target, to->hash, &before, entry);
-    }
+    if (value.is_hash)
+        keyspace_hand_fields_over(target, to->hash, old, entry);
     bury(keyspace, from, old);
     partition_adjust(source);
     return true;

@@ -16,6 +16,7 @@
 #ifndef SERVER_STORE_KEYSPACE_H
 #define SERVER_STORE_KEYSPACE_H
 
+#include "proto/base/arena.h"
 #include "proto/base/buffer.h"
 #include "proto/base/slice.h"
 
@@ -39,14 +40,15 @@ struct key {
     uint32_t db;
 };
 
-/* What a string entry stores. <schema> 0: plain, matched by no schema when it was written. */
+/* What an entry stores. <schema> 0: plain, matched by no schema when it was written. */
 struct value {
-    struct slice body;
+    struct slice body; /* of a hash its fields, as in proto/codec/hash.h */
     struct slice complement;
     struct block *block; /* that <body> starts in, if it is large; NULL: it is to be copied */
     uint32_t schema;     /* id in the registry, never reused; below 65,536 */
     uint32_t version;    /* the writer's, 0 where plain; below 65,536 */
     bool is_packed;      /* <body> is packed: server/store/dictionaries.h */
+    bool is_hash;
 };
 
 struct keyspace_options {
@@ -104,11 +106,15 @@ enum entry_type entry_type(const struct entry *entry);
 struct slice entry_key(const struct entry *entry);
 int64_t entry_expiry_ms(const struct entry *entry); /* KEYSPACE_EXPIRY_NONE: none */
 uint64_t entry_revision(const struct entry *entry); /* changes with every change of the value */
-void entry_value(const struct entry *entry, struct value *ret_value); /* string entries only */
+void entry_value(const struct entry *entry, struct value *ret_value); /* of a hash no body */
 struct block *entry_block(const struct entry *entry); /* of a large string; NULL: it has none */
 struct hash *entry_hash(const struct entry *entry);   /* hash entries only */
 size_t entry_memory(const struct entry *entry);       /* bytes, as MEMORY USAGE says */
 int64_t entry_idle_s(const struct entry *entry, int64_t now_ms); /* OBJECT IDLETIME */
+
+/* Likewise with the body of a hash, too: that of a small one lies in it, else in <arena>. False
+ * without memory. O(fields). */
+bool entry_record(const struct entry *entry, struct arena *arena, struct value *ret_value);
 
 /* OBJECT FREQ; means something under an LFU policy only. */
 uint32_t keyspace_frequency(const struct keyspace *keyspace, const struct entry *entry,
@@ -121,7 +127,7 @@ void keyspace_set_frequency_locked(struct keyspace *keyspace, struct entry *entr
                                    uint32_t frequency, int64_t now_ms);
 
 /*
- * Store <value> as a string under <key>, replacing whatever is there. <expiry_ms> as given
+ * Store <value> under <key>, replacing whatever is there. <expiry_ms> as given
  * (NONE: no expiry; callers that keep a TTL pass the old one). The bytes are copied, but for
  * those of value->block, which is held; they may lie in the very entry that is replaced. Marks
  * watchers.
@@ -142,15 +148,17 @@ bool entry_is_plain(const struct entry *entry); /* may it be edited so? */
 bool entry_is_packed(const struct entry *entry);
 
 /*
- * Replace body, complement and version of an existing string entry by an equivalent record:
- * expiry, access clock and watchers see nothing, the revision stays (but for an entry that gets
- * its first schema by it). False when there is no such entry, too. For rebase and backfill.
+ * Replace body, complement and version of an existing entry by an equivalent record: expiry,
+ * access clock and watchers see nothing, the revision stays (but for an entry that gets its
+ * first schema by it). False when there is no such entry, too. For rebase and backfill.
  */
 bool keyspace_rebase_locked(struct keyspace *keyspace, const struct key *key,
                             const struct value *value);
 
-/* A new, empty hash under an absent <key>; NULL without memory. Marks watchers. */
-struct entry *keyspace_add_hash_locked(struct keyspace *keyspace, const struct key *key);
+/* A new, empty hash of <schema> and <version>, 0: none, under an absent <key>; NULL without
+ * memory. Marks watchers. */
+struct entry *keyspace_add_hash_locked(struct keyspace *keyspace, const struct key *key,
+                                       uint32_t schema, uint32_t version);
 
 /* Say that the hash under <key> was changed: marks watchers, moves the revision on, charges the
  * memory it holds by now. */
@@ -213,7 +221,7 @@ uint64_t keyspace_scan(struct keyspace *keyspace, uint32_t db, uint64_t cursor, 
                        void *context);
 
 /*
- * Sweep like keyspace_scan() over string entries that carry no schema: where <on_retag> says
+ * Sweep like keyspace_scan() over entries that carry no schema: where <on_retag> says
  * true, the entry carries the schema and version it stored from then on (its bytes, expiry and
  * clock stay, watchers see nothing, the revision changes). *cursor moves on, to 0 at the end.
  * False without memory: *cursor stays, what was tagged stays so.

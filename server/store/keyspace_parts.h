@@ -69,6 +69,10 @@ entry_is_due(const struct entry *entry, int64_t now_ms)
     return expiry_ms != KEYSPACE_EXPIRY_NONE && expiry_ms < now_ms;
 }
 
+/* Give the fields of the dead <from> to <to>, an entry of <partition> that has none. */
+void keyspace_hand_fields_over(struct partition *partition, uint64_t hash, struct entry *from,
+                               struct entry *to);
+
 /* Lock or unlock shard <index> alone. */
 void keyspace_lock_shard(struct keyspace *keyspace, uint32_t index);
 void keyspace_unlock_shard(struct keyspace *keyspace, uint32_t index);

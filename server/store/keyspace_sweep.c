@@ -1,6 +1,7 @@
 #include "server/store/keyspace_parts.h"
 
 #include "proto/base/check.h"
+#include "server/store/hash_life.h"
 
 enum {
     HOLD = 32,              /* entries looked at in one hold of a lock */
@@ -288,8 +289,7 @@ retag_slot(void *context, void **slot)
     struct scan *scan = context;
     struct entry *old = *slot;
     scan->seen++;
-    if (entry_type(old) != ENTRY_STRING || entry_schema(old) != 0 ||
-        entry_is_due(old, scan->now_ms))
+    if (entry_schema(old) != 0 || entry_is_due(old, scan->now_ms))
         return;
     struct value value;
     entry_value(old, &value);
@@ -297,9 +297,15 @@ retag_slot(void *context, void **slot)
         return;
     struct shard *shard = &scan->keyspace->shards[scan->shard];
     struct entry *entry = NULL;
-    if (partition_reserve(scan->partition, &value))
-        entry = entry_new_string(entry_key(old), &value, entry_expiry_ms(old),
-                                 ++shard->revision, entry_clock(old));
+    if (partition_reserve(scan->partition, &value)) {
+        struct hash fields;
+        hash_init(&fields);
+        entry = value.is_hash
+                    ? entry_new_hash(entry_key(old), &fields, &value, entry_expiry_ms(old),
+                                     ++shard->revision, entry_clock(old))
+                    : entry_new_string(entry_key(old), &value, entry_expiry_ms(old),
+                                       ++shard->revision, entry_clock(old));
+    }
     if (entry == NULL) {
         scan->without_memory = true;
         return;
@@ -307,6 +313,8 @@ retag_slot(void *context, void **slot)
     struct slice name = entry_key(entry);
     struct key key = {.name = name, .hash = partition_hash(name, scan->keyspace->hash_seed)};
     CHECK(partition_put(scan->partition, &key, slot, entry));
+    if (value.is_hash)
+        keyspace_hand_fields_over(scan->partition, key.hash, old, entry);
     entry_list_push(&shard->garbage, old);
 }
 

@@ -115,7 +115,8 @@ parse(struct player *player, struct slice text)
     size_t offset;
     if (codec->check(text, 128, &offset) != CODEC_OK ||
         (codec->document_open != NULL &&
-         codec->document_open(text, 128, &player->scratch, &document, &offset) != CODEC_OK)) {
+         codec->document_open(codec, text, 128, &player->scratch, &document, &offset) !=
+             CODEC_OK)) {
         return NULL;
     }
     assert_int_equal(

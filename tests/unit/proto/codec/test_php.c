@@ -215,13 +215,15 @@ edited(struct arena *arena, const char *text, void (*edit)(struct tree_node *, s
     size_t offset;
     struct slice value;
     struct slice whole = slice_from_string(text);
-    assert_int_equal(codec_php.document_open(whole, 128, arena, &document, &offset), CODEC_OK);
+    assert_int_equal(codec_php.document_open(&codec_php, whole, 128, arena, &document, &offset),
+                     CODEC_OK);
     struct tree_node *root = tree_value(&codec_php, document.value, arena);
     assert_non_null(root);
     assert_true(tree_open(&codec_php, root, arena));
     edit(root, arena);
     assert_true(tree_full_text(root, arena, &value));
-    return codec_php.document_close(&document, root, value, arena, ret_text, &problem);
+    return codec_php.document_close(&codec_php, &document, root, value, arena, ret_text,
+                                    &problem);
 }
 
 static void

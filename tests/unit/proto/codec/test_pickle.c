@@ -212,8 +212,9 @@ comes_back(struct slice text)
     const char *problem = "";
     size_t offset;
     arena_init(&arena, 0);
-    assert_int_equal(codec_pickle.document_open(text, 128, &arena, &document, &offset),
-                     CODEC_OK);
+    assert_int_equal(
+        codec_pickle.document_open(&codec_pickle, text, 128, &arena, &document, &offset),
+        CODEC_OK);
     assert_true(codec_msgpack.is_value(document.value, CODEC_DEPTH_MAX));
     assert_int_equal(pickle_write(document.value, document.form, &arena, &again, &problem),
                      CODEC_OK);

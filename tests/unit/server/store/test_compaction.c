@@ -43,7 +43,7 @@ put(struct keyspace *keyspace, unsigned number)
     struct slice body = slice_make(text + number % 100, size_of(number));
     keyspace_lock(keyspace, &key, 1);
     if (number % HASH_EVERY == 0) {
-        struct entry *entry = keyspace_add_hash_locked(keyspace, &key);
+        struct entry *entry = keyspace_add_hash_locked(keyspace, &key, 0, 0);
         assert_non_null(entry);
         struct slice value = slice_make(body.data, number % 16 == 0 ? 10 : body.size);
         assert_int_equal(hash_set(entry_hash(entry), SLICE_OF("field"), value), HASH_ADDED);

@@ -354,7 +354,7 @@ moving_takes_value_expiry_and_version_along(void **state)
 static void
 fill_hash(struct keyspace *keyspace, const struct key *key, int fields)
 {
-    struct entry *entry = keyspace_add_hash_locked(keyspace, key);
+    struct entry *entry = keyspace_add_hash_locked(keyspace, key, 0, 0);
     assert_non_null(entry);
     for (int i = 0; i < fields; i++) {
         char field[32];
@@ -693,7 +693,7 @@ mutate(struct keyspace *keyspace, int which)
     case 2:
         return keyspace_rebase_locked(keyspace, &a, &value);
     case 3:
-        return keyspace_add_hash_locked(keyspace, &new_key) != NULL;
+        return keyspace_add_hash_locked(keyspace, &new_key, 0, 0) != NULL;
     case 4:
         return keyspace_expire_locked(keyspace, &a, NOW);
     case 5:

@@ -199,8 +199,6 @@ step_rebase(struct model *model, uint32_t db, size_t index, struct record *recor
         return;
     uint64_t revision = entry_revision(entry);
     bool done = keyspace_rebase_locked(model->keyspace, &key, &value);
-    if (record->kind == HASH)
-        assert_false(done);
     if (!done)
         return;
     entry = keyspace_peek_locked(model->keyspace, &key, model->now_ms);
@@ -216,7 +214,7 @@ step_hash(struct model *model, uint32_t db, size_t index, struct record *record)
     struct key key = key_of(model, db, index);
     struct entry *entry = keyspace_peek_locked(model->keyspace, &key, model->now_ms);
     if (entry == NULL) {
-        entry = keyspace_add_hash_locked(model->keyspace, &key);
+        entry = keyspace_add_hash_locked(model->keyspace, &key, 0, 0);
         if (entry == NULL) {
             if (!is_live(model, record))
                 record->kind = ABSENT;

@@ -110,7 +110,7 @@ churn(struct worker *worker, int64_t now_ms)
         require(keyspace_set_locked(keyspace, &keys[0], &value,
                                     now_ms + (int64_t)draw(&worker->random, 500)));
     } else if (entry == NULL) {
-        entry = keyspace_add_hash_locked(keyspace, &keys[0]);
+        entry = keyspace_add_hash_locked(keyspace, &keys[0], 0, 0);
         for (int i = 0; i < 5; i++)
             require(hash_set(entry_hash(entry), slice_from_string(name[i % 2]),
                              slice_from_string(name[1])) != HASH_NO_MEMORY);
