@@ -381,7 +381,8 @@ check_get_put(struct trial *trial)
         count(trial, LAW_GET_PUT);
         if (got.ok != trial->views[j].ok ||
             (got.ok && parse(trial, got.view) != NULL &&
-             !value_equal(parse(trial, got.view), parse(trial, trial->views[j].view)))) {
+             !spelling_equal(&trial->scratch, parse(trial, got.view),
+                             parse(trial, trial->views[j].view)))) {
             return violated(trial, LAW_GET_PUT,
                             "%u wrote its view back, spelt %.*s: version %u\n  expected %s\n"
                             "  got      %s",
@@ -761,13 +762,15 @@ struct written {
 
 /* In another codec a value that comes back is spelled anew. */
 static bool
-texts_agree(const struct value *a, const struct value *b)
+texts_agree(struct trial *trial, const struct value *a, const struct value *b)
 {
-    return spelling_keeps_text() ? slice_equal(a->raw, b->raw) : value_equal(a, b);
+    return spelling_keeps_text() ? slice_equal(a->raw, b->raw)
+                                 : spelling_equal(&trial->scratch, a, b);
 }
 
 static bool
-members_agree(const struct value *a, const struct value *b, struct slice name, bool raw)
+members_agree(struct trial *trial, const struct value *a, const struct value *b,
+              struct slice name, bool raw)
 {
     const struct value *in_a = value_get(a, name);
     const struct value *in_b = value_get(b, name);
@@ -775,7 +778,7 @@ members_agree(const struct value *a, const struct value *b, struct slice name, b
         return in_a == in_b;
     }
     return raw && spelling_keeps_text() ? slice_equal(in_a->raw, in_b->raw)
-                                        : value_equal(in_a, in_b);
+                                        : spelling_equal(&trial->scratch, in_a, in_b);
 }
 
 static void
@@ -784,7 +787,7 @@ mark_changed(struct trial *trial, const struct value *from, const struct value *
 {
     for (size_t i = 0; i < from->count; i++) {
         struct slice name = from->members[i].name;
-        if (!members_agree(from, other, name, raw)) {
+        if (!members_agree(trial, from, other, name, raw)) {
             size_t group = frame_group(trial->frame, name);
             if (group == SIZE_MAX) {
                 *all = true;
@@ -845,7 +848,7 @@ check_frame(struct trial *trial, const struct written *written, bool raw)
                     continue;
                 }
                 count(trial, LAW_FRAME);
-                if (!members_agree(old_view, new_view, name, raw)) {
+                if (!members_agree(trial, old_view, new_view, name, raw)) {
                     return violated(trial, LAW_FRAME,
                                     "%u wrote %.*s: version %u, member '%.*s', which that has "
                                     "nothing to do with%s\n  before %s\n  after  %s",
@@ -925,12 +928,12 @@ check_arrays(struct trial *trial, const struct written *written)
             for (size_t k = 0; k < after->count; k++) {
                 const struct value *id = value_get(after->members[k].value, key);
                 const struct value *old = element_of(before, key, id);
-                if (old == NULL || !texts_agree(old, after->members[k].value)) {
+                if (old == NULL || !texts_agree(trial, old, after->members[k].value)) {
                     continue;
                 }
                 const struct value *expected = element_of(was, key, id);
                 count(trial, LAW_ARRAYS);
-                if (expected == NULL || !texts_agree(expected, is->members[k].value)) {
+                if (expected == NULL || !texts_agree(trial, expected, is->members[k].value)) {
                     return violated(trial, LAW_ARRAYS,
                                     "version %u: element %zu of '%.*s'\n  before %s\n"
                                     "  after  %s",

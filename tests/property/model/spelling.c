@@ -786,6 +786,29 @@ has_floats(void)
     return false;
 }
 
+/* A copy in which all that is empty is an array. */
+static struct value *
+without_empties(struct arena *arena, const struct value *value)
+{
+    struct value *copy = value_copy(arena, value);
+    if (copy->kind == VALUE_OBJECT && copy->count == 0) {
+        copy->kind = VALUE_ARRAY;
+    }
+    for (size_t i = 0; i < copy->count; i++) {
+        copy->members[i].value = without_empties(arena, copy->members[i].value);
+    }
+    return copy;
+}
+
+bool
+spelling_equal(struct arena *arena, const struct value *a, const struct value *b)
+{
+    bool tells = used[0]->take != php_take_document && used[1]->take != php_take_document;
+    return value_equal(a, b) ||
+           (spelling_is_mixed() && !tells &&
+            value_equal(without_empties(arena, a), without_empties(arena, b)));
+}
+
 bool
 spelling_keeps_text(void)
 {

@@ -21,6 +21,12 @@ const char *spelling_codec_of(unsigned version);
 bool spelling_is_json(void); /* and nothing else */
 bool spelling_is_mixed(void);
 
+/*
+ * Equal in value; where one of mixed codecs cannot tell empty objects from empty arrays, these
+ * are equal: which one it was is remembered by place, and places change.
+ */
+bool spelling_equal(struct arena *arena, const struct value *a, const struct value *b);
+
 /* Does a value keep its text through views? Else its codec spells it anew. */
 bool spelling_keeps_text(void);
 
