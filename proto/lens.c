@@ -346,6 +346,21 @@ lens_forget(const struct lens_schema *schema, const struct lens_record *record, 
  */
 
 /*
+ * Are the values of an identity member before and after a write the same? One that refers to
+ * others of its document is not: those may have changed. False without memory.
+ */
+static bool
+same_identity(struct run *run, struct tree_node *was, struct tree_node *is, bool *ret_same)
+{
+    struct slice raw = slice_make(was->value, was->value_size);
+    *ret_same = false;
+    if (is == NULL || (run->codec->refers != NULL && run->codec->refers(raw))) {
+        return true;
+    }
+    return tree_equal(run->codec, was, is, run->arena, ret_same);
+}
+
+/*
  * Did a write change or remove the value of an identity member? <walk> has parsed the new body,
  * or not. A body that is no document has
  * none; one that is deeper than documents may be has them all the same, so here depth is no
@@ -376,12 +391,11 @@ identity_changed(const struct walk *walk, struct slice before, struct slice afte
             (new.parsed && !run_resolve(&new.run, new.document.state, &at->identity[i], &is))) {
             *ret_changed = true;
         } else if (was.member != NULL) {
-            bool equal = false;
-            if (is.member != NULL &&
-                !tree_equal(old.run.codec, was.member, is.member, walk->run.arena, &equal)) {
+            bool same;
+            if (!same_identity(&old.run, was.member, is.member, &same)) {
                 return false;
             }
-            *ret_changed = !equal;
+            *ret_changed = !same;
         }
     }
     return !old.run.no_memory && !new.run.no_memory;

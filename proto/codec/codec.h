@@ -172,6 +172,9 @@ struct codec {
     /* What a valid value is. */
     enum kind (*kind)(struct slice raw);
 
+    /* Does a valid value refer to others of its document? NULL: none can. O(size). */
+    bool (*refers)(struct slice raw);
+
     /* Framed: over the children of a valid container. The kind of the container is <kind>. */
     void (*walk_init)(struct codec_walk *walk, struct slice raw);
     bool (*walk_next)(struct codec_walk *walk, struct codec_item *item);

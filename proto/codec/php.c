@@ -396,6 +396,7 @@ const struct codec codec_php = {
     .document_close = document_close,
     .is_value = is_value,
     .kind = kind,
+    .refers = php_refers,
     .walk_init = walk_init,
     .walk_next = walk_next,
     .key_is = key_is,

@@ -38,6 +38,14 @@ count_value(void *context, const char *start, struct slice head)
     }
 }
 
+bool
+php_refers(struct slice raw)
+{
+    struct census census = {0};
+    php_values(raw, count_value, &census);
+    return census.reference_count > 0;
+}
+
 /* How many of <count> ascending places lie before <place>. */
 static size_t
 places_before(const char *const *places, size_t count, const char *place)

@@ -15,6 +15,9 @@
 
 enum php_form { PHP_VALUE, PHP_SESSION };
 
+/* Does the valid value <raw> hold a reference, or what may hold one unseen? O(size). */
+bool php_refers(struct slice raw);
+
 /*
  * Does the tree <root>, made of <document> and edited since, keep all references, and the
  * number of every value that they refer to? False without memory, too.
