@@ -211,9 +211,30 @@ static enum lens_reason
 truth_raw(struct run *run, bool value, struct slice *ret_raw, const char **ret_text)
 {
     if (run->is_text) {
-        return string_raw(run, truth_texts[value], ret_raw, ret_text);
+        return string_raw(run, truth_texts[truth], ret_raw, ret_text);
     }
     *ret_raw = run->codec->truth[value];
+    return LENS_OK;
+}
+
+static enum lens_reason
+truth_of(struct run *run, const struct tree_node *node, bool *ret_truth, const char **ret_error)
+{
+    bool truth = node->type == KIND_TRUE;
+    bool is_truth = truth || node->type == KIND_FALSE;
+    if (run->is_text) {
+        struct slice text;
+        enum lens_reason reason = string_of(run, node, &text, ret_error);
+        if (reason != LENS_OK) {
+            return reason;
+        }
+        truth = slice_equal(text, truth_texts[1]);
+        is_truth = truth || slice_equal(text, truth_texts[0]);
+    }
+    if (!is_truth) {
+        return type_error("not a boolean", ret_error);
+    }
+    *ret_truth = truth;
     return LENS_OK;
 }
 
@@ -224,6 +245,7 @@ scalar_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tre
 {
     static const struct slice bits[] = {SLICE("0"), SLICE("1")};
     struct slice text;
+    bool truth;
     enum lens_reason reason;
     switch (from) {
     case PLAN_INTEGER:
@@ -258,19 +280,10 @@ scalar_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tre
         enum decimal_status made = decimal_integer(text, run->arena, &number);
         return number_raw(run, made, number, ret_raw, ret_text);
     default:
-        bool value = node->type == KIND_TRUE;
-        bool is_truth = value || node->type == KIND_FALSE;
-        if (run->is_text) {
-            if ((reason = string_of(run, node, &text, ret_text)) != LENS_OK) {
-                return reason;
-            }
-            value = slice_equal(text, truth_texts[1]);
-            is_truth = value || slice_equal(text, truth_texts[0]);
+        if ((reason = truth_of(run, node, &truth, ret_text)) != LENS_OK) {
+            return reason;
         }
-        if (!is_truth) {
-            return type_error("not a boolean", ret_text);
-        }
-        return to == PLAN_INTEGER ? number_raw(run, DECIMAL_OK, bits[value], ret_raw, ret_text)
+        return to == PLAN_INTEGER ? number_raw(run, DECIMAL_OK, bits[truth], ret_raw, ret_text)
                                   : string_raw(run, truth_texts[value], ret_raw, ret_text);
     }
 }
