@@ -211,7 +211,7 @@ static enum lens_reason
 truth_raw(struct run *run, bool value, struct slice *ret_raw, const char **ret_text)
 {
     if (run->is_text) {
-        return string_raw(run, truth_texts[truth], ret_raw, ret_text);
+        return string_raw(run, truth_texts[value], ret_raw, ret_text);
     }
     *ret_raw = run->codec->truth[value];
     return LENS_OK;
@@ -284,7 +284,7 @@ scalar_value(struct run *run, enum plan_unit from, enum plan_unit to, struct tre
             return reason;
         }
         return to == PLAN_INTEGER ? number_raw(run, DECIMAL_OK, bits[truth], ret_raw, ret_text)
-                                  : string_raw(run, truth_texts[value], ret_raw, ret_text);
+                                  : string_raw(run, truth_texts[truth], ret_raw, ret_text);
     }
 }
 
