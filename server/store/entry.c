@@ -163,7 +163,7 @@ entry_share(const struct entry *entry, struct entry_share *ret_share)
 {
     uint32_t flags = flags_of(entry);
     ret_share->expiry_ms = entry_expiry_ms(entry);
-    ret_share->size = memory_size(entry);
+    ret_share->size = ret_share->own_size = memory_size(entry);
     ret_share->schema = 0;
     ret_share->version = 0;
     ret_share->has_complement = (flags & ENTRY_HAS_COMPLEMENT) != 0;

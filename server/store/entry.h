@@ -100,7 +100,8 @@ uint32_t entry_version(const struct entry *entry);
 /* What an entry adds to the sums over a partition; all zero (expiry NONE) for no entry. */
 struct entry_share {
     int64_t expiry_ms;
-    size_t size; /* as entry_memory(), but of a hash what it was charged for */
+    size_t size;     /* as entry_memory(), but of a hash what it was charged for */
+    size_t own_size; /* without what hangs off the entry */
     uint32_t schema;
     uint32_t version;
     bool has_complement;

@@ -139,9 +139,9 @@ count(struct partition *partition, const struct entry_share *before,
         count_packed(partition, after, 1);
     }
     if (after->size != before->size) {
-        if (after->size != 0) /* the shift is of a difference of either sign */
+        if (after->own_size != 0) /* the shift is of a difference of either sign */
             partition->typical_size +=
-                (size_t)(((int64_t)after->size - (int64_t)partition->typical_size) >>
+                (size_t)(((int64_t)after->own_size - (int64_t)partition->typical_size) >>
                          TYPICAL_SHARE_LOG2);
         counter_add(&partition->entries_size, after->size - before->size);
         update_memory(partition);
