@@ -37,8 +37,6 @@ struct conn {
     struct output output;
     bool has_backlog;      /* requests that could be run now, but others have their turn */
     bool is_sending_large; /* lately: then little is read to where it is copied from */
-    size_t stage_place;    /* where it is staged */
-    bool is_staged;
     bool is_reading;
     bool is_parked;
     bool is_finishing;
@@ -79,9 +77,7 @@ conn_close(struct conn *conn)
     }
     conn->is_closed = true;
     struct worker *worker = conn->worker;
-    if (conn->is_staged) {
-        stage_take_out(worker, conn->stage_place);
-    }
+    stage_take_out(worker, conn);
     directory_remove(worker->directory, &conn->session);
     transaction_close(worker->server, &conn->session);
     session_fini(&conn->session);
@@ -214,7 +210,6 @@ slow_ticks(const struct config *config)
     return slow_us < 0 ? UINT64_MAX : ticks_from_us((uint64_t)slow_us);
 }
 
-/* <clock_ticks>: when the request's clock was read. */
 /* In the middle of a batch, when much waits or may. */
 static void
 keep_output_small(struct conn *conn)
@@ -226,6 +221,7 @@ keep_output_small(struct conn *conn)
     keep_output_limit(conn);
 }
 
+/* <clock_ticks>: when the request's clock was read. */
 static void
 run_request(struct conn *conn, struct request *request, uint64_t *clock_ticks)
 {
@@ -406,6 +402,23 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_room)
     *ret_room = (uv_buf_t){.base = room, .len = room == NULL ? 0 : size};
 }
 
+/* More has come of what is pending. */
+static void
+go_on(struct conn *conn, enum intake_result result)
+{
+    switch (result) {
+    case INTAKE_MORE:
+        settle(conn);
+        break;
+    case INTAKE_READY:
+        serve_pending(conn);
+        break;
+    case INTAKE_FAILED:
+        conn_close(conn);
+        break;
+    }
+}
+
 static void
 on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
 {
@@ -416,9 +429,7 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
     }
     worker_begin_turn(worker);
     if (size < 0) {
-        if (conn->is_staged) {
-            stage_run(worker); /* what came before the end */
-        }
+        stage_run(worker); /* what came before the end */
         if (size == UV_ENOBUFS) {
             counters_add(worker->counters, COUNTER_QUERY_LIMIT_DISCONNECTIONS, 1);
         }
@@ -432,20 +443,10 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
     counters_add(worker->counters, COUNTER_READS_PROCESSED, 1);
     counters_add(worker->counters, COUNTER_NET_INPUT_BYTES, (uint64_t)size);
     if (conn->pending != NULL) {
-        switch (pending_commit(conn->pending, room->base, (size_t)size)) {
-        case INTAKE_MORE:
-            settle(conn);
-            return;
-        case INTAKE_READY:
-            serve_pending(conn);
-            return;
-        case INTAKE_FAILED:
-            conn_close(conn);
-            return;
-        }
+        go_on(conn, pending_commit(conn->pending, room->base, (size_t)size));
+        return;
     }
-    conn->stage_place = stage_add(worker, conn, (size_t)size);
-    conn->is_staged = true;
+    stage_add(worker, conn, (size_t)size);
     bool is_followed = (size_t)size == room->len; /* by another read at once */
     if (is_followed) {
         conn->is_sending_large = false;
@@ -460,7 +461,10 @@ conn_run_input(struct conn *conn, char *data, size_t size)
 {
     struct worker *worker = conn->worker;
     struct resp_request *parser = &worker->parser;
-    conn->is_staged = false;
+    if (conn->pending != NULL) {
+        go_on(conn, pending_add(conn->pending, data, size)); /* it was staged twice */
+        return;
+    }
     size_t used = serve(conn, parser, data, size);
     if (!conn->is_closed && !conn->session.is_closing && used < size) {
         int64_t limit = config_number(worker->server->config, CONFIG_CLIENT_QUERY_BUFFER_LIMIT);

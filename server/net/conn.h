@@ -44,7 +44,7 @@ void conn_finish(struct conn *conn);
  * called every second or so. */
 void conn_tick(struct conn *conn, int64_t idle_ms_max);
 
-/* For stage_run(): run what was read for a connection that had nothing pending. */
+/* For stage_run(): run what was read for a connection that had nothing pending then. */
 void conn_run_input(struct conn *conn, char *data, size_t size);
 
 /* Run on where the turn of the loop had ended; nothing where there is no such backlog. */

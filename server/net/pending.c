@@ -75,6 +75,25 @@ pending_commit(struct pending *pending, const char *room, size_t size)
     return INTAKE_READY;
 }
 
+enum intake_result
+pending_add(struct pending *pending, const char *data, size_t size)
+{
+    enum intake_result result = INTAKE_MORE;
+    while (size > 0 && result != INTAKE_FAILED) {
+        size_t part = 0;
+        char *room = pending_room(pending, &part);
+        if (room == NULL) {
+            return INTAKE_FAILED;
+        }
+        part = part < size ? part : size;
+        memcpy(room, data, part);
+        result = pending_commit(pending, room, part);
+        data += part;
+        size -= part;
+    }
+    return result;
+}
+
 bool
 pending_consume(struct pending *pending, size_t size)
 {

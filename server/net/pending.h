@@ -50,6 +50,9 @@ char *pending_room(struct pending *pending, size_t *ret_size);
 /* <size> bytes were read there. READY: the parser may find something in the bytes now. */
 enum intake_result pending_commit(struct pending *pending, const char *room, size_t size);
 
+/* <size> bytes were read elsewhere: they are copied. FAILED also beyond the limit. */
+enum intake_result pending_add(struct pending *pending, const char *data, size_t size);
+
 /* The first <size> bytes were run. False without memory. O(1), amortized. */
 bool pending_consume(struct pending *pending, size_t size);
 

@@ -12,34 +12,36 @@ char *
 stage_room(struct worker *worker, size_t *ret_size)
 {
     struct stage *stage = &worker->stage;
-    if (sizeof(stage->input) - stage->used < STAGE_ROOM_MIN) {
-        stage_run(worker);
-    }
     *ret_size = sizeof(stage->input) - stage->used;
     return stage->input + stage->used;
 }
 
-size_t
+void
 stage_add(struct worker *worker, struct conn *conn, size_t size)
 {
     struct stage *stage = &worker->stage;
     CHECK(stage->count < STAGE_COUNT_MAX && size <= sizeof(stage->input) - stage->used);
-    stage->items[stage->count] = (struct staged){conn, stage->input + stage->used, size};
+    stage->items[stage->count++] = (struct staged){conn, stage->input + stage->used, size};
     stage->used += size;
-    return stage->count++;
 }
 
 bool
 stage_is_full(const struct worker *worker)
 {
-    return worker->stage.count == STAGE_COUNT_MAX;
+    const struct stage *stage = &worker->stage;
+    return stage->count == STAGE_COUNT_MAX ||
+           sizeof(stage->input) - stage->used < STAGE_ROOM_MIN;
 }
 
 void
-stage_take_out(struct worker *worker, size_t place)
+stage_take_out(struct worker *worker, const struct conn *conn)
 {
-    CHECK(place < worker->stage.count);
-    worker->stage.items[place].conn = NULL;
+    struct stage *stage = &worker->stage;
+    for (size_t i = 0; i < stage->count; i++) {
+        if (stage->items[i].conn == conn) {
+            stage->items[i].conn = NULL;
+        }
+    }
 }
 
 /* The first key of what was read, if that is one whole request: more are prefetched as a batch.

@@ -38,18 +38,19 @@ struct stage {
     char input[STAGE_INPUT_SIZE];
 };
 
-/* Where the next read goes; runs what stands here when there is no room. */
+/* Where the next read goes. It runs nothing: libuv has begun a read when it asks. */
 char *stage_room(struct worker *worker, size_t *ret_size);
 
 /*
- * <size> bytes were read for <conn>, which is not here yet, to where stage_room() said. Returns
- * its place, for stage_take_out(). Run what stands here when stage_is_full().
+ * <size> bytes were read for <conn> to where stage_room() said. Run what stands here when
+ * stage_is_full(). A connection may stand here twice: where very many are ready, libuv asks for
+ * those behind them, and for what has come since, in the same turn.
  */
-size_t stage_add(struct worker *worker, struct conn *conn, size_t size);
+void stage_add(struct worker *worker, struct conn *conn, size_t size);
 bool stage_is_full(const struct worker *worker);
 
-/* <conn> in <place> is being closed. */
-void stage_take_out(struct worker *worker, size_t place);
+/* <conn> is being closed. */
+void stage_take_out(struct worker *worker, const struct conn *conn);
 
 /* Run all there is, by conn_run_input(), in the order it came. */
 void stage_run(struct worker *worker);

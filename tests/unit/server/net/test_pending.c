@@ -135,15 +135,21 @@ play(struct stream *stream, size_t most)
     assert_non_null(pending);
     size_t done = run(pending, stream->sent);
     while (at < size) {
-        size_t room_size = 0;
-        char *room = pending_room(pending, &room_size);
-        assert_non_null(room);
+        const char *come = stream->bytes.data + at;
         size_t count = 1 + draw(stream, most);
-        count = count < room_size ? count : room_size;
         count = count < size - at ? count : size - at;
-        memcpy(room, stream->bytes.data + at, count);
+        enum intake_result result;
+        if (draw(stream, 4) == 0) {
+            result = pending_add(pending, come, count);
+        } else {
+            size_t room_size = 0;
+            char *room = pending_room(pending, &room_size);
+            assert_non_null(room);
+            count = count < room_size ? count : room_size;
+            memcpy(room, come, count);
+            result = pending_commit(pending, room, count);
+        }
         at += count;
-        enum intake_result result = pending_commit(pending, room, count);
         assert_int_not_equal(result, INTAKE_FAILED);
         assert_true(pending_size(pending) <= size);
         size_t ran = 1;
