@@ -1,10 +1,12 @@
 #include "server/core/config.h"
 #include "server/core/log.h"
+#include "server/schema/presets.h"
 #include "server/server.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int
 fail(struct buffer *error)
@@ -48,6 +50,24 @@ on_loglevel(void *context, const struct config *config, enum config_id id)
     log_set_level((enum log_level)config_number(config, id));
 }
 
+/* segue-server --preset help */
+static bool
+asks_for_presets(int argc, char **argv)
+{
+    return argc == 3 && strcmp(argv[1], "--preset") == 0 && strcmp(argv[2], "help") == 0;
+}
+
+static int
+print_presets(void)
+{
+    struct buffer text;
+    buffer_init(&text, 0);
+    presets_list(&text);
+    (void)fwrite(text.data, 1, text.size, stdout);
+    buffer_fini(&text);
+    return EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -55,6 +75,9 @@ main(int argc, char **argv)
     if (text != NULL) {
         (void)fputs(text, stdout);
         return EXIT_SUCCESS;
+    }
+    if (asks_for_presets(argc, argv)) {
+        return print_presets();
     }
     (void)signal(SIGPIPE, SIG_IGN);
     struct buffer error;

@@ -14,6 +14,7 @@
 #include "server/schema/background.h"
 #include "server/schema/mapping.h"
 #include "server/schema/memo.h"
+#include "server/schema/presets.h"
 #include "server/schema/quarantine.h"
 #include "server/schema/registry.h"
 #include "server/schema/sweep.h"
@@ -100,7 +101,8 @@ open_parts(struct server *server, struct buffer *ret_error)
     }
     server->mapping = mapping_new(server->config, ret_error);
     server->registries = server->mapping == NULL ? NULL : registry_open(".", ret_error);
-    if (server->registries == NULL) {
+    if (server->registries == NULL ||
+        !presets_put(server->config, server->registries, ret_error)) {
         return false;
     }
     struct keyspace_options options = {

@@ -39,8 +39,8 @@ int64_t config_number(const struct config *config, enum config_id id);
 /* Append the current text of a directive, as CONFIG GET shows it. */
 void config_string(struct config *config, enum config_id id, struct buffer *ret_text);
 
-/* For directives that may be given repeatedly (listener-release, database-release): the
- * <index>th line of arguments as it was written; false past the end. */
+/* For directives that may be given repeatedly (listener-release, database-release,
+ * preset): the <index>th line of arguments as it was written; false past the end. */
 bool config_line(struct config *config, enum config_id id, size_t index,
                  struct buffer *ret_line);
 
