@@ -117,7 +117,7 @@ wire: all ## only the wire transcripts
 
 property: $(PROPERTY) ## the laws of versioned state over 200,000 random histories of every codec (SEED=…)
 	$(OUT)/property/vectors tests/vectors/lenses.jsonl
-	for codec in json msgpack php pickle php,json pickle,msgpack json,msgpack php,msgpack; do $(OUT)/property/laws --codec $$codec \
+	for codec in json msgpack php pickle hash php,json pickle,msgpack json,msgpack php,msgpack json,hash; do $(OUT)/property/laws --codec $$codec \
 	    --histories $(HISTORIES) --seed $(or $(SEED),$(shell date +%s)) || exit 1; done
 
 asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer

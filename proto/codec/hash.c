@@ -179,20 +179,17 @@ string_bytes(struct slice raw, struct arena *arena, struct slice *ret_bytes)
 
 /* --- documents -------------------------------------------------------------------------- */
 
-/* Append a field that holds a document: white space before it stands before its name. */
+/* Append a field that holds a document, with the white space around it. */
 static enum codec_status
 document_put(struct buffer *out, struct slice field, struct slice value, unsigned depth_max)
 {
-    const char *end = value.data + value.size;
     size_t offset;
     enum codec_status status =
         depth_max == 0 ? CODEC_DEEP : json_check(value, depth_max - 1, &offset);
     if (status == CODEC_OK) {
-        const char *start = json_skip_space(value.data, end);
-        buffer_append(out, value.data, (size_t)(start - value.data));
         string_put(out, field);
         buffer_append_char(out, ':');
-        buffer_append(out, start, (size_t)(end - start));
+        buffer_append_slice(out, value);
     }
     return status;
 }
@@ -240,25 +237,28 @@ compare(const void *a, const void *b)
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-/* Does a name occur twice in <body> of <count> fields? */
-static enum codec_status
-check_names(struct slice body, size_t count, struct arena *arena)
+bool
+hash_has_twins(struct slice body, struct arena *arena, bool *ret_has)
 {
-    struct slice *names = arena_alloc(arena, (count + 1) * sizeof(*names));
+    struct slice field;
     struct slice value;
+    size_t count = 0;
+    *ret_has = false;
+    for (struct slice rest = body; hash_take(&rest, &field, &value);) {
+        count++;
+    }
+    struct slice *names = arena_alloc(arena, (count + 1) * sizeof(*names));
     if (names == NULL) {
-        return CODEC_NO_MEMORY;
+        return false;
     }
     for (size_t i = 0; i < count; i++) {
         (void)hash_take(&body, &names[i], &value);
     }
     qsort(names, count, sizeof(*names), compare);
-    for (size_t i = 1; i < count; i++) {
-        if (slice_equal(names[i - 1], names[i])) {
-            return CODEC_RANGE;
-        }
+    for (size_t i = 1; i < count && !*ret_has; i++) {
+        *ret_has = slice_equal(names[i - 1], names[i]);
     }
-    return CODEC_OK;
+    return true;
 }
 
 /* The bytes of the field that <item> is; CODEC_RANGE with *ret_problem. */
@@ -270,15 +270,17 @@ field_bytes(const struct codec *codec, const struct codec_item *item, struct are
     struct slice raw = slice_make(item->value, (size_t)(item->trail - item->value));
     enum codec_status status = string_bytes(key, arena, ret_field);
     if (status == CODEC_OK && hash_holds_document(codec, *ret_field)) {
-        size_t lead = (size_t)(item->key - item->start);
-        size_t size = (size_t)(item->end - item->value);
-        char *value = arena_alloc(arena, lead + size + 1);
+        /* A member that was moved here may have white space before its colon, too. */
+        const char *colon = memchr(item->colon, ':', (size_t)(item->value - item->colon));
+        size_t before = (size_t)(colon - item->colon);
+        size_t size = (size_t)(item->end - colon - 1);
+        char *value = arena_alloc(arena, before + size);
         if (value == NULL) {
             return CODEC_NO_MEMORY;
         }
-        memcpy(value, item->start, lead);
-        memcpy(value + lead, item->value, size);
-        *ret_value = slice_make(value, lead + size);
+        memcpy(value, item->colon, before);
+        memcpy(value + before, colon + 1, size);
+        *ret_value = slice_make(value, before + size);
         return CODEC_OK;
     }
     if (status == CODEC_OK && raw.data[0] != '"') {
@@ -302,7 +304,6 @@ document_close(const struct codec *codec, const struct codec_document *document,
     struct codec_walk walk;
     struct codec_item item;
     enum codec_status status = CODEC_OK;
-    size_t count = 0;
     struct buffer out;
     (void)document;
     (void)root;
@@ -312,7 +313,7 @@ document_close(const struct codec *codec, const struct codec_document *document,
     }
     buffer_init(&out, 0);
     json_walk_init(&walk, value.data, value.data + value.size);
-    for (; status == CODEC_OK && json_walk_next(&walk, &item); count++) {
+    while (status == CODEC_OK && json_walk_next(&walk, &item)) {
         struct slice field;
         struct slice bytes;
         status = field_bytes(codec, &item, arena, &field, &bytes, ret_problem);
@@ -330,10 +331,6 @@ document_close(const struct codec *codec, const struct codec_document *document,
         status = CODEC_NO_MEMORY;
     }
     buffer_fini(&out);
-    if (status == CODEC_OK) {
-        status = check_names(*ret_text, count, arena);
-        *ret_problem = "a name that occurs twice";
-    }
     return status;
 }
 

@@ -35,6 +35,9 @@ bool hash_take(struct slice *rest, struct slice *ret_field, struct slice *ret_va
 size_t hash_piece_size(struct slice piece);
 char *hash_piece_put(char *out, struct slice piece);
 
+/* Does a name occur twice in a valid body? False without memory. O(n log n). */
+bool hash_has_twins(struct slice body, struct arena *arena, bool *ret_has);
+
 /* Is all of a valid body text, names and values? Then JSON has a place for it. */
 bool hash_is_text(struct slice body);
 

@@ -221,6 +221,17 @@ remember(struct run *run, const struct plan_format *from, const struct document 
     return !writer.failed || run_no_memory(run);
 }
 
+/* In a hash no name occurs twice. */
+static bool
+check_names(struct run *run, const struct plan_format *to, struct slice body)
+{
+    bool has_twins = false;
+    if (to->codecs[0]->is_hash && !hash_has_twins(body, run->arena, &has_twins)) {
+        return run_no_memory(run);
+    }
+    return !has_twins || run_fail(run, LENS_RANGE, NULL, "a name that occurs twice");
+}
+
 bool
 convert(struct run *run, const struct plan_format *from, const struct plan_format *to,
         struct document *document, struct slice in, struct slice *out)
@@ -253,7 +264,7 @@ convert(struct run *run, const struct plan_format *from, const struct plan_forma
         run->codec = codec;
         done = state_put(run, to, document->state, remembered.empties, &value) &&
                layers_put(run, to, form_of(to, &remembered), value, &body) &&
-               reopen(run, to, body, &after);
+               check_names(run, to, body) && reopen(run, to, body, &after);
     }
     if (done) {
         static const struct plan_op codec_op = {.name = "codec", .path = {.text = SLICE("")}};

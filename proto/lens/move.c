@@ -357,6 +357,10 @@ carry(struct run *run, const struct plan_op *op, const struct plan_path *from,
     if (carried.has_lead && !tree_set_lead(member, carried.lead, run->arena)) {
         return run_no_memory(run);
     }
+    if (op->is_field && to->count == 1 && member->lead_size > 0 &&
+        !tree_set_lead(member, SLICE_OF(""), run->arena)) {
+        return run_no_memory(run); /* between fields there is no place for white space */
+    }
     bool alone = parent->box->count == 0; /* then it takes the white space of its parent */
     if (!run_insert(run, parent, hole_find(parent, &carried.hole), member)) {
         return false;

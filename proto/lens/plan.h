@@ -95,6 +95,7 @@ struct plan_op {
     const char *name;
     struct plan_path path; /* move: from */
     struct plan_path to;   /* move, and rename: the path with the new name */
+    bool is_field;         /* its paths begin at the fields of a hash */
     bool is_text;          /* on a field of a hash, where numbers and booleans are texts */
     bool has_value;        /* add, remove: a default is given; fill: always */
     struct slice value;    /* raw */

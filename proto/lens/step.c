@@ -505,6 +505,7 @@ static bool
 read_text_op(struct reader *reader, const struct tree_node *node, struct plan_op *op)
 {
     struct plan_path to = op->to;
+    op->is_field = true;
     op->is_text = is_text_field(reader, &op->path);
     if (!check_field(reader, node, &op->path) || !check_field(reader, node, &to)) {
         return false;

@@ -41,7 +41,7 @@ usage(const char *program)
 {
     printf(
         "usage: %s [--codec C] [--histories N] [--seed S] [--first N] [--verbose]\n"
-        "  --codec C      in which documents are written: json, msgpack, php, pickle, or two\n"
+        "  --codec C      in which documents are written: json, msgpack, php, pickle, hash, or two\n"
         "                 such as php,json: for odd and for even versions (json)\n"
         "  --histories N  how many (5000)\n"
         "  --seed S       what they are drawn from (1)\n"

@@ -45,4 +45,7 @@ struct slice generate_garbage(struct prng *prng, struct arena *arena);
 /* Make an accepted schema one that must be refused; what was done to it. */
 const char *generate_spoiled(struct prng *prng, struct arena *arena, struct value *schema);
 
+/* Is <name> one that schemas and documents have members of? */
+bool generate_names(struct slice name);
+
 #endif

@@ -711,6 +711,7 @@ static const struct spelling_format formats[] = {
     {"msgpack", true, msgpack_take, msgpack_put},
     {"php", false, php_take_document, php_put_document},
     {"pickle", true, spelling_pickle_take, spelling_pickle_put},
+    {"hash", true, spelling_hash_take, spelling_hash_put},
 };
 
 static const struct spelling_format *used[2] = {&formats[0], &formats[0]};
@@ -766,6 +767,12 @@ bool
 spelling_is_mixed(void)
 {
     return used[0] != used[1];
+}
+
+bool
+spelling_is_of(const char *codec)
+{
+    return strcmp(used[0]->name, codec) == 0 || strcmp(used[1]->name, codec) == 0;
 }
 
 bool

@@ -20,6 +20,7 @@ const char *spelling_codec(void); /* as given to spelling_use() */
 const char *spelling_codec_of(unsigned version);
 bool spelling_is_json(void); /* and nothing else */
 bool spelling_is_mixed(void);
+bool spelling_is_of(const char *codec); /* is it the one, or among two? */
 
 /*
  * Equal in value; where one of mixed codecs cannot tell empty objects from empty arrays, these

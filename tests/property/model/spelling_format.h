@@ -43,4 +43,9 @@ struct value *spelling_pickle_take(struct spelling_reader *reader, size_t depth)
 void spelling_pickle_put(struct buffer *out, const struct value *value, enum value_style style,
                          struct prng *prng);
 
+/* spelling_hash.c */
+struct value *spelling_hash_take(struct spelling_reader *reader, size_t depth);
+void spelling_hash_put(struct buffer *out, const struct value *value, enum value_style style,
+                       struct prng *prng);
+
 #endif
