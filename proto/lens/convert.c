@@ -223,10 +223,10 @@ remember(struct run *run, const struct plan_format *from, const struct document 
 
 /* In a hash no name occurs twice. */
 static bool
-check_names(struct run *run, const struct plan_format *to, struct slice body)
+check_names(struct run *run, const struct plan_format *format, struct slice body)
 {
     bool has_twins = false;
-    if (to->codecs[0]->is_hash && !hash_has_twins(body, run->arena, &has_twins)) {
+    if (format->codecs[0]->is_hash && !hash_has_twins(body, run->arena, &has_twins)) {
         return run_no_memory(run);
     }
     return !has_twins || run_fail(run, LENS_RANGE, NULL, "a name that occurs twice");
@@ -255,6 +255,9 @@ convert(struct run *run, const struct plan_format *from, const struct plan_forma
     if (!same && from->codecs[0]->is_hash && !to->codecs[0]->is_hash &&
         !hash_is_text(original)) {
         return run_fail(run, LENS_RANGE, NULL, "a field that is no UTF-8");
+    }
+    if (!check_names(run, from, original)) {
+        return false;
     }
     if (same) {
         body = remembered.original;

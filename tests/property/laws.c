@@ -39,15 +39,15 @@ struct totals {
 static void
 usage(const char *program)
 {
-    printf(
-        "usage: %s [--codec C] [--histories N] [--seed S] [--first N] [--verbose]\n"
-        "  --codec C      in which documents are written: json, msgpack, php, pickle, hash, or two\n"
-        "                 such as php,json: for odd and for even versions (json)\n"
-        "  --histories N  how many (5000)\n"
-        "  --seed S       what they are drawn from (1)\n"
-        "  --first N      the number of the first, to run one again (0)\n"
-        "  --verbose      print every history, and why schemas are refused\n",
-        program);
+    printf("usage: %s [--codec C] [--histories N] [--seed S] [--first N] [--verbose]\n"
+           "  --codec C      in which documents are written: json, msgpack, php, pickle, hash, "
+           "or two\n"
+           "                 such as php,json: for odd and for even versions (json)\n"
+           "  --histories N  how many (5000)\n"
+           "  --seed S       what they are drawn from (1)\n"
+           "  --first N      the number of the first, to run one again (0)\n"
+           "  --verbose      print every history, and why schemas are refused\n",
+           program);
 }
 
 static bool

@@ -57,8 +57,8 @@ static const char *const names[] = {"a", "b",  "c",   "d",        "e",    "id", 
                                     "n", "x",  "y",   "user",     "role", "a/b", "~t",
                                     "u", "ok", "sku", "\xc3\xa9", "q\"",  ""};
 /* What no step names, of other files, too. */
-static const char *const others[] = {"Z", "zip", "zap", "zz", "z0", "z1", "z2", "z3", "z4",
-                                     "z5", "z6", "z7", "z8", "z9"};
+static const char *const others[] = {"Z",  "zip", "zap", "zz", "z0", "z1", "z2",
+                                     "z3", "z4",  "z5",  "z6", "z7", "z8", "z9"};
 
 bool
 generate_names(struct slice name)
