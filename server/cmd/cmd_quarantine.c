@@ -164,8 +164,8 @@ cmd_schema_quarantine(struct request *request)
     struct slice name = request->argv[2];
     const struct registry_schema *schema = registry_schema_by_name(request->registry, name);
     if (schema == NULL) {
-        reply_error(request->reply, "NOSCHEMA no schema is called %.*s",
-                    name.size < 256 ? (int)name.size : 256, name.data);
+        reply_error(request->reply, "NOSCHEMA no schema is called %.*s", reply_width(name),
+                    name.data);
         return;
     }
     struct slice action = request->argc > 3 ? request->argv[3] : actions[0].name;

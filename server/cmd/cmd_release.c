@@ -3,12 +3,6 @@
 
 #include <stdlib.h>
 
-static int
-width(struct slice text)
-{
-    return text.size < 256 ? (int)text.size : 256;
-}
-
 /* RELEASE SET name schema version [schema version ...] */
 static bool
 apply_set(struct schema_change *change)
@@ -64,8 +58,8 @@ cmd_release_set(struct request *request)
         struct slice text = request->argv[i];
         if (!slice_to_uint64(text, &version)) {
             reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s",
-                        width(request->argv[i - 1]), request->argv[i - 1].data, width(text),
-                        text.data);
+                        reply_width(request->argv[i - 1]), request->argv[i - 1].data,
+                        reply_width(text), text.data);
             return;
         }
     }

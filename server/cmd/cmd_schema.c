@@ -4,19 +4,13 @@
 #include "server/schema/bindings.h"
 #include "server/schema/quarantine.h"
 
-static int
-width(struct slice text)
-{
-    return text.size < 256 ? (int)text.size : 256;
-}
-
 /* The schema called <name>; NULL when NOSCHEMA was replied. */
 static const struct registry_schema *
 find_schema(struct request *request, struct slice name)
 {
     const struct registry_schema *schema = registry_schema_by_name(request->registry, name);
     if (schema == NULL) {
-        reply_error(request->reply, "NOSCHEMA no schema is called %.*s", width(name),
+        reply_error(request->reply, "NOSCHEMA no schema is called %.*s", reply_width(name),
                     name.data);
     }
     return schema;
@@ -96,8 +90,8 @@ may_delete(void *context, const struct registry_schema *schema, struct buffer *r
                   "SCHEMA %.*s has %llu records of other versions than its base version %u, "
                   "and %llu with data hidden from their writers; FORCE keeps the bodies and "
                   "drops the rest",
-                  width(name), name.data, (unsigned long long)foreign, schema->base_version,
-                  (unsigned long long)hidden);
+                  reply_width(name), name.data, (unsigned long long)foreign,
+                  schema->base_version, (unsigned long long)hidden);
     return false;
 }
 
@@ -169,11 +163,11 @@ parse_version(struct request *request, const struct registry_schema *schema, str
     if (slice_to_uint64(text, &version) && version <= UINT32_MAX &&
         registry_withdrawal(schema, (unsigned)version) != NULL) {
         reply_error(request->reply, "NOVERSION schema %.*s has retired its version %u",
-                    width(name), name.data, (unsigned)version);
+                    reply_width(name), name.data, (unsigned)version);
         return false;
     }
-    reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s", width(name),
-                name.data, width(text), text.data);
+    reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s", reply_width(name),
+                name.data, reply_width(text), text.data);
     return false;
 }
 

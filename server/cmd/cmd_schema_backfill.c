@@ -6,12 +6,6 @@
 
 #include <stdio.h>
 
-static int
-width(struct slice text)
-{
-    return text.size < 128 ? (int)text.size : 128;
-}
-
 static bool
 apply_backfill(struct schema_change *change)
 {
@@ -63,8 +57,8 @@ control(struct request *request, const struct registry_schema *schema, struct sl
         reply_syntax_error(request->reply);
     } else if (!is_there) {
         struct slice name = lens_schema_name(schema->lens);
-        reply_error(request->reply, "ERR no backfill of schema %.*s is under way", width(name),
-                    name.data);
+        reply_error(request->reply, "ERR no backfill of schema %.*s is under way",
+                    reply_width(name), name.data);
     } else {
         want(request, schema, &wanted);
     }
@@ -81,7 +75,7 @@ pass_raw_gate(struct request *request, const struct registry_schema *schema)
         reply_error(request->reply,
                     "GATE %.*s cannot go back to raw bodies: its default version is %u, not "
                     "its base version %u",
-                    width(name), name.data, lens_schema_default_version(schema->lens),
+                    reply_width(name), name.data, lens_schema_default_version(schema->lens),
                     schema->base_version);
         return false;
     }
@@ -92,7 +86,7 @@ pass_raw_gate(struct request *request, const struct registry_schema *schema)
             reply_error(request->reply,
                         "GATE %.*s cannot go back to raw bodies: %lld connections speak its "
                         "version %u, and would lose what its base version %u does not show",
-                        width(name), name.data, (long long)sum.connections, i,
+                        reply_width(name), name.data, (long long)sum.connections, i,
                         schema->base_version);
             return false;
         }
@@ -114,13 +108,13 @@ parse_version(struct request *request, const struct registry_schema *schema,
     }
     if (!slice_to_uint64(word, &version) || version == 0 ||
         version > lens_schema_version_count(schema->lens)) {
-        reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s", width(name),
-                    name.data, width(word), word.data);
+        reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s",
+                    reply_width(name), name.data, reply_width(word), word.data);
         return false;
     }
     if (registry_withdrawal(schema, (unsigned)version) != NULL) {
         reply_error(request->reply, "NOVERSION schema %.*s has retired its version %u",
-                    width(name), name.data, (unsigned)version);
+                    reply_width(name), name.data, (unsigned)version);
         return false;
     }
     *ret_version = (unsigned)version;
@@ -154,7 +148,7 @@ cmd_schema_backfill(struct request *request)
     const struct registry_schema *schema = registry_schema_by_name(request->registry, name);
     struct registry_backfill wanted = {.state = REGISTRY_BACKFILL_RUNNING};
     if (schema == NULL) {
-        reply_error(request->reply, "NOSCHEMA no schema is called %.*s", width(name),
+        reply_error(request->reply, "NOSCHEMA no schema is called %.*s", reply_width(name),
                     name.data);
         return;
     }
@@ -171,7 +165,7 @@ cmd_schema_backfill(struct request *request)
         }
         reply_error(request->reply,
                     "GATE a backfill of schema %.*s to %s is under way: CANCEL it first",
-                    width(name), name.data, version);
+                    reply_width(name), name.data, version);
         return;
     }
     want(request, schema, &wanted);

@@ -127,8 +127,8 @@ parse_as(struct request *request, struct spoken *spoken)
         version > lens_schema_version_count(spoken->schema->lens)) {
         struct slice name = lens_schema_name(spoken->schema->lens);
         reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s",
-                    name.size < 256 ? (int)name.size : 256, name.data,
-                    text.size < 64 ? (int)text.size : 64, text.data);
+                    reply_width(name), name.data, text.size < 64 ? (int)text.size : 64,
+                    text.data);
         return false;
     }
     spoken->version = (unsigned)version;

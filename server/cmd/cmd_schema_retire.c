@@ -13,12 +13,6 @@ struct retirement {
     char by[256];
 };
 
-static int
-width(struct slice text)
-{
-    return text.size < 128 ? (int)text.size : 128;
-}
-
 /* The registry may have changed since the command came: look there, on a copy. */
 static bool
 look(struct schema_change *change, struct gate *ret_gate, struct buffer *ret_evidence)
@@ -31,7 +25,7 @@ look(struct schema_change *change, struct gate *ret_gate, struct buffer *ret_evi
     const struct registry_schema *schema = registry_schema_by_name(registry, change->argv[2]);
     if (schema == NULL) {
         buffer_printf(&change->error, "NOSCHEMA no schema is called %.*s",
-                      width(change->argv[2]), change->argv[2].data);
+                      reply_width(change->argv[2]), change->argv[2].data);
     } else {
         gate_look(change->server, schema, retirement->version, retirement->now_ms, ret_gate);
         if (ret_gate->records > 0) {
@@ -60,8 +54,9 @@ withdraw(struct schema_change *change, struct slice evidence)
     }
     log_line(change->force ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
              "Version %u of schema %.*s was retired %sby %s%s%.*s", retirement->version,
-             width(change->argv[2]), change->argv[2].data, change->force ? "by FORCE " : "",
-             retirement->by, evidence.size > 0 ? ", although " : "",
+             reply_width(change->argv[2]), change->argv[2].data,
+             change->force ? "by FORCE " : "", retirement->by,
+             evidence.size > 0 ? ", although " : "",
              (int)(evidence.size < 1024 ? evidence.size : 1024), evidence.data);
     return true;
 }
@@ -77,7 +72,7 @@ apply_retire(struct schema_change *change)
     if (ok && !change->force && !gate_is_open(&gate)) {
         buffer_printf(&change->error,
                       "GATE version %u of %.*s is in use: ", retirement->version,
-                      width(change->argv[2]), change->argv[2].data);
+                      reply_width(change->argv[2]), change->argv[2].data);
         buffer_append_slice(&change->error, buffer_slice(&evidence));
         ok = false;
     } else if (ok) {
@@ -96,7 +91,7 @@ apply_undo(struct schema_change *change)
                                &change->old, &change->error);
     if (ok) {
         log_line(LOG_LEVEL_NOTICE, "Version %u of schema %.*s is no longer retired, by %s",
-                 retirement->version, width(change->argv[2]), change->argv[2].data,
+                 retirement->version, reply_width(change->argv[2]), change->argv[2].data,
                  retirement->by);
     }
     free(change->context);
@@ -112,14 +107,14 @@ parse_version(struct request *request, unsigned *ret_version)
     const struct registry_schema *schema = registry_schema_by_name(request->registry, name);
     uint64_t version;
     if (schema == NULL) {
-        reply_error(request->reply, "NOSCHEMA no schema is called %.*s", width(name),
+        reply_error(request->reply, "NOSCHEMA no schema is called %.*s", reply_width(name),
                     name.data);
         return false;
     }
     if (!slice_to_uint64(word, &version) || version == 0 ||
         version > lens_schema_version_count(schema->lens)) {
-        reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s", width(name),
-                    name.data, width(word), word.data);
+        reply_error(request->reply, "NOVERSION schema %.*s has no version %.*s",
+                    reply_width(name), name.data, reply_width(word), word.data);
         return false;
     }
     *ret_version = (unsigned)version;

@@ -356,8 +356,8 @@ cmd_schema_status(struct request *request)
         if (request->argc > 3) {
             reply_syntax_error(request->reply);
         } else if (schema == NULL) {
-            reply_error(request->reply, "NOSCHEMA no schema is called %.*s",
-                        name.size < 256 ? (int)name.size : 256, name.data);
+            reply_error(request->reply, "NOSCHEMA no schema is called %.*s", reply_width(name),
+                        name.data);
         } else {
             reply_schema(request, schema, &gathered);
         }

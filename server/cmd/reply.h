@@ -52,6 +52,13 @@ void reply_verbatim(struct reply *reply, struct slice text); /* RESP2: bulk stri
 void reply_error(struct reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Of a name in such an error, for "%.*s": no more than 256 bytes are repeated. */
+static inline int
+reply_width(struct slice text)
+{
+    return text.size < 256 ? (int)text.size : 256;
+}
+
 /* Errors that many commands share, with Redis' texts. */
 void reply_syntax_error(struct reply *reply);  /* ERR syntax error */
 void reply_not_integer(struct reply *reply);   /* ERR value is not an integer or out of range */

@@ -7,12 +7,6 @@
 
 /* ---- failures ---- */
 
-static int
-width(struct slice text)
-{
-    return text.size < 256 ? (int)text.size : 256;
-}
-
 static void
 reply_failure(struct request *request, const struct value_failure *failure)
 {
@@ -24,23 +18,23 @@ reply_failure(struct request *request, const struct value_failure *failure)
         reply_out_of_memory(request->reply);
         return;
     case VALUE_FAILURE_VIEW:
-        reply_error(request->reply, "UNTRANSLATABLE %.*s %u->%u%s%s: %s", width(name),
+        reply_error(request->reply, "UNTRANSLATABLE %.*s %u->%u%s%s: %s", reply_width(name),
                     name.data, lens->from, lens->to, lens->path[0] == '\0' ? "" : " at ",
                     lens->path, lens->text);
         return;
     case VALUE_FAILURE_NO_VERSION:
-        reply_error(request->reply, "NOVERSION schema %.*s has no version %u", width(name),
-                    name.data, failure->version);
+        reply_error(request->reply, "NOVERSION schema %.*s has no version %u",
+                    reply_width(name), name.data, failure->version);
         return;
     case VALUE_FAILURE_RETIRED:
         reply_error(request->reply, "NOVERSION schema %.*s has retired its version %u",
-                    width(name), name.data, failure->version);
+                    reply_width(name), name.data, failure->version);
         return;
     case VALUE_FAILURE_NO_RELEASE: {
         struct slice missing = bindings_missing(request->session->bindings);
         reply_error(request->reply,
                     "NORELEASE this connection speaks release %.*s, which is not defined",
-                    width(missing), missing.data);
+                    reply_width(missing), missing.data);
         return;
     }
     }
@@ -151,8 +145,8 @@ refuse_body(struct request *request, const struct spoken *spoken,
 {
     struct slice name = lens_schema_name(spoken->schema->lens);
     reply_error(request->reply,
-                "SCHEMA %.*s is strict, and this is no document of version %u: %s", width(name),
-                name.data, spoken->version, failure->text);
+                "SCHEMA %.*s is strict, and this is no document of version %u: %s",
+                reply_width(name), name.data, spoken->version, failure->text);
     return false;
 }
 

@@ -4,12 +4,6 @@
 #include "server/schema/bindings.h"
 #include "server/schema/quarantine.h"
 
-static int
-width(struct slice text)
-{
-    return text.size < 256 ? (int)text.size : 256;
-}
-
 bool
 value_stored(struct request *request, const struct key *key, const struct entry *entry,
              struct value *ret_value)
@@ -77,7 +71,7 @@ translate(struct request *request, const struct key *key, const struct registry_
     if (source == NULL) {
         reply_error(request->reply,
                     "NOSCHEMA the payload is a record of schema %.*s, which is not there",
-                    width(record->schema), record->schema.data);
+                    reply_width(record->schema), record->schema.data);
         return false;
     }
     if (!value_speak_schema(request, source, &from) ||
@@ -138,8 +132,8 @@ place(struct request *request, const struct key *key, const struct registry_sche
     }
     struct slice name = lens_schema_name(schema->lens);
     if (value->version > lens_schema_version_count(schema->lens)) {
-        reply_error(request->reply, "NOVERSION schema %.*s has no version %u", width(name),
-                    name.data, value->version);
+        reply_error(request->reply, "NOVERSION schema %.*s has no version %u",
+                    reply_width(name), name.data, value->version);
         return false;
     }
     if (value->is_hash != lens_is_hash(schema->lens, value->version)) {
@@ -152,8 +146,8 @@ place(struct request *request, const struct key *key, const struct registry_sche
     if (lens_schema_strict(schema->lens) &&
         !lens_is_document(schema->lens, value->version, value->body)) {
         reply_error(request->reply,
-                    "SCHEMA %.*s is strict, and this is no document of version %u", width(name),
-                    name.data, value->version);
+                    "SCHEMA %.*s is strict, and this is no document of version %u",
+                    reply_width(name), name.data, value->version);
         return false;
     }
     return true;
