@@ -140,6 +140,42 @@ def test_hidden(server):
         {"sku": "a", "price": 3, "gift": "for a"}]})
 
 
+def test_hashes(server):
+    "a hash with JSON in a field, as Spring and mgcrea keep sessions, and a hash that was JSON"
+    old, new = old_client(server), new_client(server)
+    old.execute_command("SCHEMA", "PUT", json.dumps({
+        "schema": "fields", "keys": ["web:*"], "codec": "hash", "fields": {"data": "json"},
+        "identity": ["/user"], "versions": [{"version": 1}, {"version": 2, "steps": [
+            {"op": "rename", "path": "/seen", "to": "lastAccessedTime"},
+            {"op": "rename", "path": "/data/cart", "to": "basket"},
+            {"op": "add", "path": "/theme"}]}]}))
+    old.execute_command("SCHEMA", "PUT", json.dumps({
+        "schema": "grown", "keys": ["grown:*"], "codec": "json", "fields": {"n": "json"},
+        "versions": [{"version": 1}, {"version": 2, "codec": "hash"}]}))
+    old.execute_command("RELEASE", "SET", "web@2026.11", "session", 2, "fields", 2, "grown", 2)
+    java = b"\xac\xed\x00\x05t\x00\x03ann"
+    old.hset("web:1", mapping={"user": "u1", "seen": 5, "attr": java, "data": '{"cart": [1]}'})
+    old.expire("web:1", 1000)
+    equal(new.hgetall("web:1"), {b"user": b"u1", b"lastAccessedTime": b"5", b"attr": java,
+                                 b"data": b'{"basket": [1]}'})
+    pipe = new.pipeline(transaction=True)
+    pipe.hset("web:1", mapping={"theme": "dark", "data": '{"basket":[1,2]}'})
+    pipe.hincrby("web:1", "lastAccessedTime", 1)
+    equal(pipe.execute(), [1, 6])
+    equal(old.hgetall("web:1"), {b"user": b"u1", b"seen": b"6", b"attr": java,
+                                 b"data": b'{"cart":[1,2]}'})
+    old.hset("web:1", "seen", 7)
+    equal(dict(new.hscan_iter("web:1"))[b"theme"], b"dark")
+    assert 990 <= new.ttl("web:1") <= 1000
+    old.hset("web:1", "user", "u2")  # another user: nothing hidden is left to them
+    equal(new.hget("web:1", "theme"), None)
+    old.set("grown:1", '{"name":"Zo\\u00eb","n":1}')
+    equal(new.hgetall("grown:1"), {b"name": "Zoë".encode(), b"n": b"1"})
+    new.hincrby("grown:1", "n", 1)
+    equal(json.loads(old.get("grown:1")), {"name": "Zoë", "n": 2})
+    equal([new.type("grown:1"), old.type("grown:1")], [b"hash", b"string"])
+
+
 def test_identity(server):
     "another user's write takes nothing of the hidden data"
     old, new = old_client(server), new_client(server)
