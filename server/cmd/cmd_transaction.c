@@ -351,6 +351,9 @@ run_queued(struct request *request, const struct transaction *transaction, bool 
         if (dispatch_find_keys(&each)) {
             dispatch_locked(&each);
             request->end_ticks = each.end_ticks;
+            if (each.value_state != NULL) {
+                value_end(&each); /* locked, but what it frees was made locked, too */
+            }
         } else {
             reply_out_of_memory(request->reply);
         }

@@ -197,7 +197,7 @@ void value_prefetch(const struct request *request, const struct key *keys, size_
 /* Keep the memo of worker <worker> (which calls this) within its room, which may change. */
 void value_trim_memo(struct server *server, unsigned worker);
 
-/* Let go of what a request with a value_state held; no lock held. */
+/* Let go of what a request with a value_state held; no lock held but by EXEC. */
 void value_end(struct request *request);
 
 /*
