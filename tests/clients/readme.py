@@ -105,8 +105,42 @@ def python(code, folder, _):
     equal(output.strip().split("\n"), expected(code, "  # "))
 
 
-def python_syntax(code, *_):
-    compile(code, "README.md", "exec")
+FLASK = """
+import redis
+from flask import Flask, session
+from flask_session import Session
+app = Flask("shop")
+%s
+Session(app)
+@app.route("/")
+def page():
+    session["views"] = session.get("views", 0) + 1
+    return str(session["views"])
+client = app.test_client()
+print(client.get("/").text, client.get("/").text)
+"""
+
+
+def flask(code, folder, _):
+    output = output_of(["/usr/bin/python3", write(folder, "app.py", FLASK % code)], folder)
+    equal(output.strip(), "1 2")
+
+
+DJANGO = """
+from django.contrib.sessions.backends.cache import SessionStore
+session = SessionStore()
+session["views"] = 1
+session.save()
+print(SessionStore(session.session_key)["views"])
+"""
+
+
+def django(code, folder, server):
+    write(folder, "settings.py", code + "SECRET_KEY = 'x'\n")
+    output = output_of(["/usr/bin/python3", write(folder, "use.py", DJANGO)], folder,
+                       DJANGO_SETTINGS_MODULE="settings")
+    equal(output.strip(), "1")
+    assert server.cli("keys", ":1:django.contrib.sessions.cache*")
 
 
 def php_ini(code, folder, server):
@@ -130,4 +164,4 @@ def env(code, *_):
 
 
 KINDS = {"shell": shell, "express": express, "ioredis": ioredis, "python": python,
-         "python-syntax": python_syntax, "php-ini": php_ini, "php": php, "env": env}
+         "flask": flask, "django": django, "php-ini": php_ini, "php": php, "env": env}
