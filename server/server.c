@@ -7,6 +7,7 @@
 #include "server/cmd/directory.h"
 #include "server/cmd/eviction.h"
 #include "server/cmd/slowlog.h"
+#include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/core/ticks.h"
 #include "server/core/version.h"
@@ -24,7 +25,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SERVER_SHARDS_LOG2 = 8, SERVER_DESCRIPTORS_RESERVED = 64 };
@@ -73,9 +73,7 @@ set_identity(struct server *server)
     for (size_t i = 0; i < sizeof(bytes); i++) {
         (void)snprintf(server->run_id + i * 2, 3, "%02x", bytes[i]);
     }
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    server->start_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    server->start_ms = clock_wall_ms();
 }
 
 static bool

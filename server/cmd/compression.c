@@ -1,8 +1,9 @@
 #include "server/cmd/compression.h"
 
+#include "server/core/clock.h"
+
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { JOB_MS = 20 }; /* of work between two ticks */
 
@@ -74,14 +75,6 @@ free_retired(struct retired_rules *retired)
 
 /* ---- the job in the background ---- */
 
-static int64_t
-wall_clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void
 work(void *context)
 {
@@ -95,14 +88,14 @@ work(void *context)
     if (!repack_is_walking(compression->repack)) {
         atomic_store(&compression->is_woken, false);
     }
-    int64_t start_ms = wall_clock_ms();
+    int64_t start_ms = clock_wall_ms();
     int64_t now_ms = start_ms;
     bool must_pass = false;
     enum repack_next next = REPACK_GOES_ON;
     while (next == REPACK_GOES_ON && !must_pass && now_ms - start_ms < JOB_MS &&
            now_ms >= start_ms && !atomic_load(&compression->server->is_stopping)) {
         next = repack_step(compression->repack, rules, now_ms, &must_pass);
-        now_ms = wall_clock_ms();
+        now_ms = clock_wall_ms();
     }
     compression->must_pass |= must_pass;
     if (repack_has_begun(compression->repack)) {

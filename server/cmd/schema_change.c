@@ -1,9 +1,9 @@
 #include "server/cmd/schema_change.h"
 
+#include "server/core/clock.h"
 #include "server/schema/sweep.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { ERROR_SIZE_MAX = 4096 };
 
@@ -50,10 +50,7 @@ static void
 on_sweep(void *context)
 {
     struct sweep_job *job = context;
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    job->has_more =
-        sweep_step(job->server->sweep, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    job->has_more = sweep_step(job->server->sweep, clock_wall_ms());
 }
 
 static void

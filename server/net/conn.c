@@ -4,6 +4,7 @@
 #include "server/cmd/directory.h"
 #include "server/cmd/dispatch.h"
 #include "server/cmd/transaction.h"
+#include "server/core/clock.h"
 #include "server/net/batch.h"
 #include "server/net/output.h"
 #include "server/net/pending.h"
@@ -14,7 +15,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -48,14 +48,6 @@ struct session *
 conn_session(struct conn *conn)
 {
     return &conn->session;
-}
-
-static int64_t
-wall_clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- life ---- */
@@ -169,7 +161,7 @@ void
 conn_tick(struct conn *conn, int64_t idle_ms_max)
 {
     int64_t active_ms = atomic_load_explicit(&conn->session.active_ms, memory_order_relaxed);
-    if (idle_ms_max > 0 && wall_clock_ms() - active_ms > idle_ms_max) {
+    if (idle_ms_max > 0 && clock_wall_ms() - active_ms > idle_ms_max) {
         conn_close(conn);
     }
     keep_output_limit(conn);
@@ -233,7 +225,7 @@ run_request(struct conn *conn, struct request *request, uint64_t *clock_ticks)
             slow_ticks(request->server->config); /* it may have changed that */
     }
     if (request->end_ticks - *clock_ticks >= ticks_from_us(CONN_CLOCK_US)) {
-        request->now_ms = wall_clock_ms(); /* time has passed */
+        request->now_ms = clock_wall_ms(); /* time has passed */
         *clock_ticks = request->end_ticks;
     }
     if (atomic_load_explicit(&conn->session.is_killed, memory_order_relaxed)) {
@@ -286,7 +278,7 @@ serve(struct conn *conn, struct resp_request *parser, char *data, size_t size)
         .is_packing = atomic_load_explicit(&worker->server->is_packing, memory_order_relaxed),
         .counters = worker->counters,
         .worker_index = worker->index,
-        .now_ms = wall_clock_ms(),
+        .now_ms = clock_wall_ms(),
     };
     request.slow_ticks = slow_ticks(worker->server->config);
     uint64_t clock_ticks = ticks_now();
@@ -571,7 +563,7 @@ conn_open(struct worker *worker, const struct conn_accepted *accepted)
     }
     struct session *session = &conn->session;
     session->id = accepted->id;
-    session->created_ms = wall_clock_ms();
+    session->created_ms = clock_wall_ms();
     session->is_authenticated = !is_password_required(worker->server->config);
     atomic_init(&session->resp, 2);
     atomic_init(&session->active_ms, session->created_ms);

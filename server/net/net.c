@@ -4,6 +4,7 @@
 #include "server/cmd/compression.h"
 #include "server/cmd/directory.h"
 #include "server/cmd/eviction.h"
+#include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/core/ticks.h"
 #include "server/core/words.h"
@@ -14,7 +15,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -231,9 +231,7 @@ static void
 on_timer(uv_timer_t *timer)
 {
     struct net *net = timer->data;
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    int64_t now_ms = clock_wall_ms();
     ticks_calibrate();
     compression_tick(net->server, now_ms);
     uint64_t start = ticks_own();

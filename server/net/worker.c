@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { WORKER_TIMER_MS = 1000, WORKER_STOP_TIMER_MS = 20 };
 
