@@ -120,8 +120,8 @@ value_record(const struct registry_schema *schema, const struct value *value)
 bool
 value_is_record(const struct registry_schema *schema, const struct value *value)
 {
-    unsigned version = value->schema == schema->id ? value->version : schema->base_version;
-    return lens_is_hash(schema->lens, version) == value->is_hash;
+    return value->schema == schema->id ||
+           lens_is_hash(schema->lens, schema->base_version) == value->is_hash;
 }
 
 bool

@@ -179,7 +179,8 @@ struct lens_record value_record(const struct registry_schema *schema,
 bool value_take_packed(const struct request *request, const struct key *key,
                        struct value *value);
 
-/* Is it one? Not of the other type than the version's: that is what it is, for everybody. */
+/* Is it one? What came in plain and is of another type than the base version's is what it is,
+ * for everybody. */
 bool value_is_record(const struct registry_schema *schema, const struct value *value);
 
 /* What is there of the record of <entry>, with its body; *ret_is_there false: no record. False
