@@ -105,17 +105,17 @@ walk_step(struct walk *walk, const struct plan_step *step, bool up, const struct
     struct slice entry = nothing;
     const struct plan_format *from = &versions[run->from - 1].format;
     const struct plan_format *to = &versions[run->to - 1].format;
-    const struct slice held = in == NULL ? nothing : in[last];
+    struct slice held = in == NULL ? nothing : in[last];
     bool done;
     if (up) {
-        done = convert(run, from, to, &walk->document, held, &entry);
+        done = convert(run, from, to, &walk->document, &held, &entry);
         if (!done && run->settling && !run->no_memory) {
             memcpy(out, in, last * sizeof(*in));
         }
         done = done && run_list(run, &step->list, up, walk->document.state, in, out);
     } else {
         done = run_list(run, &step->list, up, walk->document.state, in, out);
-        if (done && !convert(run, from, to, &walk->document, held, &entry)) {
+        if (done && !convert(run, from, to, &walk->document, &held, &entry)) {
             done = false;
             if (run->settling && !run->no_memory) {
                 const struct lens_failure failure = *run->failure;

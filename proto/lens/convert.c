@@ -39,6 +39,28 @@ remembered_read(struct slice in)
     return cursor.bad ? (struct remembered){0} : remembered;
 }
 
+static struct slice
+remembered_write(struct writer *writer, const struct remembered *remembered)
+{
+    unsigned flags = (remembered->has_form ? CONVERT_FORM : 0u) |
+                     (remembered->has_whole ? CONVERT_WHOLE : 0u) |
+                     (remembered->empties.size > 0 ? CONVERT_EMPTY : 0u);
+    if (flags != 0) {
+        writer_number(writer, flags);
+    }
+    if (flags & CONVERT_FORM) {
+        writer_number(writer, remembered->form);
+    }
+    if (flags & CONVERT_WHOLE) {
+        writer_text(writer, remembered->shown);
+        writer_text(writer, remembered->original);
+    }
+    if (flags & CONVERT_EMPTY) {
+        writer_text(writer, remembered->empties);
+    }
+    return writer_slice(writer);
+}
+
 /* The outermost form of a document that is made here. */
 static unsigned
 form_of(const struct plan_format *format, const struct remembered *remembered)
@@ -169,15 +191,13 @@ is_shown(struct run *run, const struct plan_format *from, const struct document 
 /* Write down what going back would not find by itself. */
 static bool
 remember(struct run *run, const struct plan_format *from, const struct document *before,
-         struct slice original, const struct plan_format *to, struct document *after,
-         struct slice shown, struct slice *out)
+         struct slice original, struct document *after, struct slice shown, struct slice *out)
 {
     struct remembered remembered = {.has_form = true, .form = before->layers[0].form.form};
     struct writer writer = writer_in(run->arena);
     struct slice value;
     struct slice back;
     const struct codec *codec = run->codec;
-    unsigned flags = 0;
     if (plan_format_codec(from)->is_position == NULL && codec->is_position != NULL) {
         run->codec = plan_format_codec(from);
         bool listed =
@@ -187,11 +207,7 @@ remember(struct run *run, const struct plan_format *from, const struct document 
             return run_no_memory(run);
         }
     }
-    if (remembered.form != form_of(from, &(struct remembered){0})) {
-        flags |= CONVERT_FORM;
-    } else {
-        remembered.has_form = false;
-    }
+    remembered.has_form = remembered.form != form_of(from, &(struct remembered){0});
     struct lens_failure failure = *run->failure;
     bool returns = state_put(run, from, after->state, remembered.empties, &value) &&
                    layers_put(run, from, form_of(from, &remembered), value, &back) &&
@@ -200,24 +216,12 @@ remember(struct run *run, const struct plan_format *from, const struct document 
         return false;
     }
     *run->failure = failure;
-    flags |=
-        (returns ? 0u : CONVERT_WHOLE) | (remembered.empties.size > 0 ? CONVERT_EMPTY : 0u);
-    if (flags == 0) {
-        return true;
+    if (!returns) {
+        remembered.has_whole = true;
+        remembered.shown = shown;
+        remembered.original = original;
     }
-    writer_number(&writer, flags);
-    if (flags & CONVERT_FORM) {
-        writer_number(&writer, remembered.form);
-    }
-    if (flags & CONVERT_WHOLE) {
-        writer_text(&writer, shown);
-        writer_text(&writer, original);
-    }
-    if (flags & CONVERT_EMPTY) {
-        writer_text(&writer, remembered.empties);
-    }
-    (void)to;
-    *out = writer_slice(&writer);
+    *out = remembered_write(&writer, &remembered);
     return !writer.failed || run_no_memory(run);
 }
 
@@ -234,9 +238,10 @@ check_names(struct run *run, const struct plan_format *format, struct slice body
 
 bool
 convert(struct run *run, const struct plan_format *from, const struct plan_format *to,
-        struct document *document, struct slice in, struct slice *out)
+        struct document *document, struct slice *held, struct slice *out)
 {
-    struct remembered remembered = remembered_read(in);
+    struct remembered remembered = remembered_read(*held);
+    struct writer writer = writer_in(run->arena);
     const struct codec *codec = run->codec;
     struct document after;
     struct slice original;
@@ -252,6 +257,13 @@ convert(struct run *run, const struct plan_format *from, const struct plan_forma
         return false;
     }
     run->codec = codec;
+    if (remembered.has_whole && !same) {
+        remembered.has_whole = false;
+        *held = remembered_write(&writer, &remembered);
+        if (writer.failed) {
+            return run_no_memory(run);
+        }
+    }
     if (!same && from->codecs[0]->is_hash && !to->codecs[0]->is_hash &&
         !hash_is_text(original)) {
         return run_fail(run, LENS_RANGE, NULL, "a field that is no UTF-8");
@@ -275,7 +287,7 @@ convert(struct run *run, const struct plan_format *from, const struct plan_forma
     }
     run_hold(run, original.size + (done ? body.size : 0));
     if (done && run->remember) {
-        done = remember(run, from, document, original, to, &after, body, out);
+        done = remember(run, from, document, original, &after, body, out);
     }
     if (!done) {
         run->codec = codec;

@@ -21,10 +21,10 @@
 
 /*
  * Put the state of <document>, of the format <from>, into a document of the format <to>, which
- * becomes *document. <in> and <out> as for an op. False with the failure set, and nothing
- * changed.
+ * becomes *document. *held and <out> as <in> and <out> of an op; what <document> no longer
+ * shows goes from *held even where this fails: with the failure set, and <document> as it was.
  */
 bool convert(struct run *run, const struct plan_format *from, const struct plan_format *to,
-             struct document *document, struct slice in, struct slice *out);
+             struct document *document, struct slice *held, struct slice *out);
 
 #endif
