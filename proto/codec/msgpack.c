@@ -326,18 +326,37 @@ key_compare(struct slice raw_a, struct slice raw_b)
     return a != b ? (a ? 1 : -1) : slice_compare(key_label(raw_a), key_label(raw_b));
 }
 
+/*
+ * The number 50 is one byte, and the name "2" is the same one: a key that is no name has a byte
+ * before it that stands in no UTF-8.
+ */
+static const char no_name = '\xc1';
+
 static bool
 key_text(struct slice raw, struct arena *arena, struct slice *ret_text)
 {
-    (void)arena;
-    *ret_text = key_label(raw);
+    if (is_name(raw)) {
+        *ret_text = payload(raw);
+        return true;
+    }
+    char *text = arena_alloc(arena, raw.size + 1);
+    if (text == NULL) {
+        return false;
+    }
+    text[0] = no_name;
+    memcpy(text + 1, raw.data, raw.size);
+    *ret_text = slice_make(text, raw.size + 1);
     return true;
 }
 
 static bool
 key_has_text(struct slice raw, struct slice text)
 {
-    return slice_equal(key_label(raw), text);
+    if (is_name(raw)) {
+        return slice_equal(payload(raw), text);
+    }
+    return text.size == raw.size + 1 && text.data[0] == no_name &&
+           memcmp(text.data + 1, raw.data, raw.size) == 0;
 }
 
 static bool

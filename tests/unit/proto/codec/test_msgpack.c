@@ -263,6 +263,25 @@ only_strings_are_names(void **state)
 }
 
 static void
+a_name_is_told_from_the_number_that_is_its_byte(void **state)
+{
+    const struct slice name = SLICE_OF("\xa1\x32");
+    const struct slice number = SLICE_OF("\x32");
+    struct arena arena;
+    struct slice text;
+    (void)state;
+    arena_init(&arena, 0);
+    assert_true(codec_msgpack.key_text(name, &arena, &text));
+    assert_true(slice_equal(text, SLICE_OF("2")));
+    assert_true(codec_msgpack.key_has_text(name, text));
+    assert_false(codec_msgpack.key_has_text(number, text));
+    assert_true(codec_msgpack.key_text(number, &arena, &text));
+    assert_true(codec_msgpack.key_has_text(number, text));
+    assert_false(codec_msgpack.key_has_text(name, text));
+    arena_fini(&arena);
+}
+
+static void
 is_equal(struct arena *arena, struct slice a, struct slice b, bool expected)
 {
     bool equal;
@@ -304,6 +323,7 @@ main(void)
         cmocka_unit_test(a_tree_keeps_what_it_does_not_touch),
         cmocka_unit_test(a_header_keeps_the_width_it_had_without_need),
         cmocka_unit_test(only_strings_are_names),
+        cmocka_unit_test(a_name_is_told_from_the_number_that_is_its_byte),
         cmocka_unit_test(values_are_equal_whatever_their_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
