@@ -36,6 +36,8 @@ enum {
     PATH_SIZE = 4096,
 };
 
+#define TIME_MS_MAX (INT64_MAX / 2) /* a retention can be added to it */
+
 static const char magic[] = "SEGUEREG";
 static const char file_name[] = "segue-registry";
 
@@ -244,7 +246,8 @@ decode_withdrawal(struct reader *reader, struct draft *draft,
     };
     struct slice by = take(reader, take_number(reader, 4));
     struct slice evidence = take(reader, take_number(reader, 4));
-    return !reader->bad && ret_withdrawal->version > 0 &&
+    return !reader->bad && ret_withdrawal->version > 0 && ret_withdrawal->at_ms >= 0 &&
+           ret_withdrawal->at_ms <= TIME_MS_MAX &&
            arena_copy(&draft->arena, by, &ret_withdrawal->by) &&
            arena_copy(&draft->arena, evidence, &ret_withdrawal->evidence);
 }
