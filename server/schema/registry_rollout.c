@@ -123,6 +123,28 @@ withdrawals_without(struct draft *draft, const struct draft_schema *schema, unsi
     return copies;
 }
 
+/* What must not be under a withdrawal, whatever is forced; false with the error reply. */
+static bool
+may_withdraw(const struct draft_schema *schema, unsigned version, struct buffer *ret_error)
+{
+    const struct registry_backfill *backfill = &schema->rollout.backfill;
+    if (version == lens_schema_default_version(schema->shared->lens)) {
+        buffer_printf(ret_error,
+                      "GATE version %u is the default version: SCHEMA PUT another "
+                      "one as default_version first",
+                      version);
+        return false;
+    }
+    if (backfill->state != REGISTRY_BACKFILL_NONE && backfill->version == version) {
+        buffer_printf(ret_error,
+                      "GATE a backfill to version %u is under way: SCHEMA BACKFILL CANCEL it "
+                      "first",
+                      version);
+        return false;
+    }
+    return true;
+}
+
 static bool
 apply_withdrawal(const struct change *change, struct draft *draft, struct draft_schema *schema,
                  struct buffer *ret_error)
@@ -132,12 +154,7 @@ apply_withdrawal(const struct change *change, struct draft *draft, struct draft_
     if (!has_version(schema, version, ret_error)) {
         return false;
     }
-    if (change->withdrawal != NULL &&
-        version == lens_schema_default_version(schema->shared->lens)) {
-        buffer_printf(ret_error,
-                      "GATE version %u is the default version: SCHEMA PUT another "
-                      "one as default_version first",
-                      version);
+    if (change->withdrawal != NULL && !may_withdraw(schema, version, ret_error)) {
         return false;
     }
     struct registry_withdrawal *copies = withdrawals_without(draft, schema, version, &count);

@@ -307,11 +307,11 @@ a_rollout_survives_a_restart_and_changes_of_its_schema(void **state)
                                                    .at_ms = 123456789012,
                                                    .by = SLICE("ops@host"),
                                                    .evidence = SLICE("3 connections")};
-    assert_true(registry_set_backfill(holder, SLICE_OF("session"), &backfill, &old, &error));
-    registry_retire(holder, old);
     assert_true(registry_withdraw(holder, SLICE_OF("session"), &withdrawal, &old, &error));
     registry_retire(holder, old);
     assert_false(registry_withdraw(holder, SLICE_OF("session"), &withdrawal, &old, &error));
+    assert_true(registry_set_backfill(holder, SLICE_OF("session"), &backfill, &old, &error));
+    registry_retire(holder, old);
     assert_string_equal(set_release(holder, "web@2", "session", 2),
                         "NOVERSION schema session has retired its version 2");
     registry_close(holder);
