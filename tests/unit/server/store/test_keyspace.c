@@ -351,6 +351,81 @@ moving_takes_value_expiry_and_version_along(void **state)
     assert_int_equal(complements, 2);
 }
 
+static size_t
+used(struct keyspace *keyspace)
+{
+    struct keyspace_stats stats;
+    keyspace_stats(keyspace, &stats);
+    return (size_t)stats.memory_size;
+}
+
+/* A hash with a schema, packed and not: set, rebased, moved, copied; any allocation may fail.
+ */
+static void
+a_hash_is_a_record_like_a_string(void **state)
+{
+    struct keyspace *keyspace = *state;
+    char large[4 + 200];
+    memcpy(large, "\1f\xc8\1", 4);
+    memset(large + 4, 'x', 200);
+    const struct slice bodies[] = {SLICE_OF("\1a\1b\2cd\0"), slice_make(large, sizeof(large))};
+    const struct key from = key_in(keyspace, 0, "from");
+    const struct key to = key_in(keyspace, 1, "to");
+    struct arena arena;
+    arena_init(&arena, 0);
+    size_t empty = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct value value = {.body = bodies[i],
+                              .complement = SLICE("rest"),
+                              .schema = 3,
+                              .version = 1,
+                              .is_hash = true};
+        keyspace_lock_all(keyspace);
+        bool done = false;
+        for (int64_t n = 1; !done; n++) {
+            memory_fail_at(n);
+            done = keyspace_set_locked(keyspace, &from, &value, NOW + 9);
+            memory_fail_at(0);
+        }
+        value.version = 2;
+        value.complement = SLICE_OF("");
+        for (done = false; !done;) {
+            done = keyspace_rebase_locked(keyspace, &from, &value);
+        }
+        done = false;
+        for (int64_t n = 1; !done; n++) {
+            memory_fail_at(n);
+            done = keyspace_move_locked(keyspace, &from, &to, i == 0);
+            memory_fail_at(0);
+        }
+        struct value got;
+        struct entry *entry = keyspace_peek_locked(keyspace, &to, NOW);
+        assert_int_equal(entry_type(entry), ENTRY_HASH);
+        assert_int_equal(entry_expiry_ms(entry), NOW + 9);
+        assert_true(entry_record(entry, &arena, &got));
+        assert_true(slice_equal(got.body, bodies[i]));
+        assert_int_equal(got.complement.size, 0);
+        assert_int_equal(got.schema, 3);
+        assert_int_equal(got.version, 2);
+        assert_int_equal(hash_is_packed(entry_hash(entry)), i == 0);
+        keyspace_unlock_all(keyspace);
+        uint64_t records;
+        uint64_t complements;
+        keyspace_census(keyspace, 3, 2, &records, &complements);
+        assert_int_equal(records, i == 0 ? 2 : 1);
+        assert_int_equal(complements, 0);
+        keyspace_lock_all(keyspace);
+        assert_int_equal(keyspace_delete_locked(keyspace, &from, NOW), i == 0);
+        assert_true(keyspace_delete_locked(keyspace, &to, NOW));
+        keyspace_unlock_all(keyspace);
+        keyspace_census(keyspace, 3, 2, &records, &complements);
+        assert_int_equal(records, 0);
+        empty = i == 0 ? used(keyspace) : empty;
+        assert_int_equal(used(keyspace), empty);
+    }
+    arena_fini(&arena);
+}
+
 static void
 fill_hash(struct keyspace *keyspace, const struct key *key, int fields)
 {
@@ -761,6 +836,7 @@ main(void)
         TEST(the_remove_hook_is_called_while_its_gate_is_open),
         TEST(a_retag_gives_plain_strings_a_schema),
         TEST(any_live_key_is_drawn_about_as_often_as_any_other),
+        TEST(a_hash_is_a_record_like_a_string),
         cmocka_unit_test(every_mutator_leaves_the_keyspace_unchanged_when_any_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
