@@ -10,7 +10,7 @@
 #include "proto/base/writer.h"
 #include "proto/codec/msgpack.h"
 
-enum { FRAME_TARGET = 65536, FRAME_MIN = 4, FRAME_HEAD = 9, BATCH = 1000 };
+enum { FRAME_TARGET = 65536, FRAME_MIN = 4, FRAME_HEAD = 9, BATCH = 1000, KNOWN_MIN = 64 };
 
 /* A container being pickled. */
 struct level {
@@ -38,8 +38,9 @@ struct pickler {
     size_t frame_start;
     bool in_frame;
     uint64_t memo_count;
-    struct known *known;
+    struct known *known; /* open addressing, half full at most; NULL: nothing is looked for */
     size_t known_mask;
+    size_t known_count;
     const char *problem;
 };
 
@@ -131,6 +132,29 @@ known_slot(struct pickler *pickler, struct slice text)
     return &pickler->known[at];
 }
 
+/* Room for one more. False without memory. */
+static bool
+known_reserve(struct pickler *pickler)
+{
+    struct pickler larger = *pickler;
+    if (2 * (pickler->known_count + 1) <= pickler->known_mask + 1) {
+        return true;
+    }
+    larger.known_mask = 2 * pickler->known_mask + 1;
+    larger.known = arena_calloc(pickler->arena, larger.known_mask + 1, sizeof(*larger.known));
+    if (larger.known == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i <= pickler->known_mask; i++) {
+        if (pickler->known[i].used) {
+            *known_slot(&larger, pickler->known[i].text) = pickler->known[i];
+        }
+    }
+    pickler->known = larger.known;
+    pickler->known_mask = larger.known_mask;
+    return true;
+}
+
 /* The value written last gets the next number. <text>: to be found by; size 0: not at all. */
 static void
 memoize(struct pickler *pickler, struct slice text)
@@ -146,7 +170,12 @@ memoize(struct pickler *pickler, struct slice text)
         put_little_endian(pickler, pickler->memo_count, small ? 1 : 4);
     }
     if (pickler->known != NULL && text.size > 0) {
+        if (!known_reserve(pickler)) {
+            pickler->out.failed = true;
+            return;
+        }
         struct known *known = known_slot(pickler, text);
+        pickler->known_count += !known->used;
         *known = (struct known){.text = text, .index = pickler->memo_count, .used = true};
     }
     pickler->memo_count++;
@@ -423,21 +452,17 @@ all_put(struct pickler *pickler, struct slice value)
     return true;
 }
 
-/* A table for as many values as there may be, where any is said to be the same as another. */
+/* A table, where any value is said to be the same as another. False without memory. */
 static bool
 known_init(struct pickler *pickler, struct slice value)
 {
-    size_t capacity = 64;
     if (!pickler->memoizes || (memchr(value.data, '\xdb', value.size) == NULL &&
                                memchr(value.data, '\xc6', value.size) == NULL &&
                                memchr(value.data, '\xc9', value.size) == NULL)) {
         return true;
     }
-    while (capacity < 2 * value.size) {
-        capacity *= 2;
-    }
-    pickler->known = arena_calloc(pickler->arena, capacity, sizeof(*pickler->known));
-    pickler->known_mask = capacity - 1;
+    pickler->known = arena_calloc(pickler->arena, KNOWN_MIN, sizeof(*pickler->known));
+    pickler->known_mask = KNOWN_MIN - 1;
     return pickler->known != NULL;
 }
 

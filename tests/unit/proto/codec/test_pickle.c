@@ -4,10 +4,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
+#include "proto/base/writer.h"
 #include "proto/codec/msgpack.h"
 #include "proto/codec/tree.h"
 
@@ -263,6 +265,41 @@ what_python_has_no_place_for_is_refused(void **state)
     arena_fini(&arena);
 }
 
+static void
+what_is_known_takes_room_for_as_many_values_as_there_are(void **state)
+{
+    enum { BIG = 1 << 20, COUNT = 500 };
+    struct arena arena;
+    struct writer writer;
+    struct slice text;
+    struct slice again;
+    const char *problem;
+    struct codec_document document;
+    size_t offset;
+    (void)state;
+    arena_init(&arena, 12 * BIG);
+    writer = writer_in(&arena);
+    char *big = arena_calloc(&arena, BIG, 1);
+    assert_non_null(big);
+    writer_bytes(&writer, SLICE_OF("\xdc\x03\xe9\xc6\x00\x10\x00\x00"));
+    writer_bytes(&writer, slice_make(big, BIG));
+    for (unsigned i = 0; i < 2 * COUNT; i++) { /* the second half: the same once more */
+        char name[5 + 1 + 3];
+        int size = snprintf(name, sizeof(name), "%03u", i % COUNT);
+        writer_bytes(&writer, i < COUNT ? SLICE_OF("\xa3") : SLICE_OF("\xdb\x00\x00\x00\x03"));
+        writer_bytes(&writer, slice_make(name, (size_t)size));
+    }
+    struct slice value = writer_slice(&writer);
+    assert_int_equal(pickle_write(value, 4, &arena, &text, &problem), CODEC_OK);
+    assert_int_equal(
+        codec_pickle.document_open(&codec_pickle, text, 128, &arena, &document, &offset),
+        CODEC_OK);
+    assert_int_equal(pickle_write(document.value, 4, &arena, &again, &problem), CODEC_OK);
+    assert_true(slice_equal(text, again));
+    assert_true(text.size < BIG + COUNT * (2 + 3 + 1) + COUNT * 5 + 64);
+    arena_fini(&arena);
+}
+
 int
 main(void)
 {
@@ -272,6 +309,7 @@ main(void)
         cmocka_unit_test(depth_and_growth_are_bounded),
         cmocka_unit_test(what_cpython_writes_comes_back_in_the_same_opcodes),
         cmocka_unit_test(what_python_has_no_place_for_is_refused),
+        cmocka_unit_test(what_is_known_takes_room_for_as_many_values_as_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
