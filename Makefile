@@ -153,7 +153,7 @@ bench: deps ## compare with redis-server, memcached, Valkey 8 and PEERS="name=pa
 	@$(MAKE) --no-print-directory all $(OUT)/segue-translate-bench
 	bench/run --scale $(BENCH_SCALE) $(addprefix --peer ,$(PEERS))
 
-bench-translate: deps ## what a translation costs, beside a library's tree (Jansson)
+bench-translate: deps ## what a translation costs, beside a library's tree (Jansson, msgpack-c)
 	@tests/install bench
 	@$(MAKE) --no-print-directory $(OUT)/segue-translate-bench
 	$(OUT)/segue-translate-bench

@@ -111,14 +111,15 @@ write_op(const struct edit *edit, struct buffer *out)
 }
 
 void
-edit_write_schema(const char *codec, unsigned steps, unsigned count, struct buffer *out)
+edit_write_schema(const char *first, const char *later, unsigned steps, unsigned count,
+                  struct buffer *out)
 {
     buffer_printf(out,
                   "{\"schema\":\"bench\",\"keys\":[\"sess:*\"],\"codec\":\"%s\","
                   "\"identity\":[\"/userId\"],\"versions\":[{\"version\":1}",
-                  codec);
+                  first);
     for (unsigned step = 0; step < steps; step++) {
-        buffer_printf(out, ",{\"version\":%u,\"steps\":[", step + 2);
+        buffer_printf(out, ",{\"version\":%u,\"codec\":\"%s\",\"steps\":[", step + 2, later);
         for (unsigned i = 0; i < count; i++) {
             if (i > 0) {
                 buffer_append_char(out, ',');

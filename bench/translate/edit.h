@@ -33,7 +33,11 @@ struct edit {
 /* The edits of the step <step> (from 0) in their order; each step has EDIT_COUNT_MAX. */
 const struct edit *edit_step(unsigned step);
 
-/* A schema of <steps> steps with the first <count> edits each, for documents of <codec>. */
-void edit_write_schema(const char *codec, unsigned steps, unsigned count, struct buffer *out);
+/*
+ * A schema of <steps> steps with the first <count> edits each, for documents that are of the
+ * codec <first> in version 1, and of <later> in those behind it.
+ */
+void edit_write_schema(const char *first, const char *later, unsigned steps, unsigned count,
+                       struct buffer *out);
 
 #endif

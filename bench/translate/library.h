@@ -16,5 +16,6 @@ typedef bool library_edit(struct slice body, unsigned steps, unsigned count,
                           struct buffer *out);
 
 library_edit jansson_edit; /* JSON, https://github.com/akheron/jansson */
+library_edit msgpack_edit; /* MessagePack, https://github.com/msgpack/msgpack-c */
 
 #endif

@@ -18,12 +18,16 @@ enum { DOCUMENTS = 64, ROUNDS_MAX = 101 };
 
 static const struct codec {
     const char *name;
+    const char *first; /* of version 1 */
+    const char *later; /* of the versions behind it */
     const char *library;
-    library_edit *edit;
-    /* A session document (JSON) in this codec; NULL: as it is. */
-    void (*encode)(struct slice json, struct buffer *out);
+    library_edit *edit; /* NULL: nothing to compare with */
 } codecs[] = {
-    {"json", "jansson", jansson_edit, NULL},
+    {"json", "json", "json", "jansson", jansson_edit},
+    {"msgpack", "msgpack", "msgpack", "msgpack-c", msgpack_edit},
+    {"php", "php", "php", "", NULL},
+    {"pickle", "pickle", "pickle", "", NULL},
+    {"php-json", "php", "json", "", NULL},
 };
 
 static const unsigned sizes[] = {512, 2048, 16384};
@@ -124,6 +128,12 @@ static const struct {
     {"view", view}, {"rebase", rebase}, {"write", write_over}, {"library", use_library}};
 enum { OPERATIONS = sizeof(operations) / sizeof(*operations), LIBRARY = OPERATIONS - 1 };
 
+static size_t
+operation_count(const struct codec *codec)
+{
+    return codec->edit == NULL ? LIBRARY : OPERATIONS;
+}
+
 static double
 now_ns(void)
 {
@@ -152,81 +162,96 @@ compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static struct lens_schema *
+make_schema(const struct buffer *text)
+{
+    struct lens_problem problem;
+    CHECK(!text->failed);
+    struct lens_schema *schema = lens_schema_new(buffer_slice(text), &problem);
+    if (schema == NULL) {
+        (void)fprintf(stderr, "schema refused: %s at %s\n", problem.text, problem.path);
+        exit(1);
+    }
+    return schema;
+}
+
+/* Append the view of <record> that the last version of <schema> has. */
+static void
+append_view(struct bench *bench, const struct lens_schema *schema, unsigned version,
+            const struct lens_record *record, struct buffer *out)
+{
+    struct slice text;
+    struct lens_failure failure;
+    if (!lens_view(schema, record, version, &bench->arena, &text, &failure)) {
+        (void)fprintf(stderr, "no view: %s at %s\n", failure.text, failure.path);
+        exit(1);
+    }
+    buffer_append_slice(out, text);
+    CHECK(!out->failed);
+    arena_clear(&bench->arena);
+}
+
+/* Put <to> at the first <from> behind <mark>, where both are there; of one size. */
+static void
+change(struct buffer *body, const char *mark, const char *from, const char *to)
+{
+    char *end = body->data + body->size;
+    char *at = memmem(body->data, body->size, mark, strlen(mark));
+    at = at == NULL ? NULL : memmem(at, (size_t)(end - at), from, strlen(from));
+    if (at != NULL) {
+        memcpy(at, to, strlen(to));
+    }
+}
+
+/*
+ * Documents of version 1; what old code will write over them, a member changed; and what new
+ * code has written, with values that old code cannot see.
+ */
 static void
 make_bodies(struct bench *bench, size_t size)
 {
     struct random random;
+    struct buffer text;
+    buffer_init(&text, 0);
+    edit_write_schema("json", bench->codec->first, 1, 0, &text);
+    struct lens_schema *spelling = make_schema(&text);
     random_init(&random, 1);
     struct documents *documents = documents_new(&random, size, DOCUMENTS);
     bench->bytes = 0;
     for (size_t i = 0; i < DOCUMENTS; i++) {
-        struct buffer json;
-        buffer_init(&json, 0);
-        documents_write(documents, 1, i, i, &json);
+        struct lens_record record = {.version = 1};
         buffer_init(&bench->bodies[i], 0);
-        if (bench->codec->encode == NULL) {
-            buffer_append_slice(&bench->bodies[i], buffer_slice(&json));
-        } else {
-            bench->codec->encode(buffer_slice(&json), &bench->bodies[i]);
-        }
-        CHECK(!json.failed && !bench->bodies[i].failed);
-        buffer_fini(&json);
+        buffer_init(&bench->news[i], 0);
+        buffer_init(&bench->written[i], 0);
+        buffer_clear(&text);
+        documents_write(documents, 1, i, i, &text);
+        record.body = buffer_slice(&text);
+        append_view(bench, spelling, 2, &record, &bench->bodies[i]);
+        change(&text, "\"views\"", ":", ":7");
+        append_view(bench, spelling, 2, &record, &bench->written[i]);
+        record = record_of(bench, i);
+        append_view(bench, bench->schema, bench->lens->steps + 1, &record, &bench->news[i]);
+        change(&bench->news[i], "theme", "light", "night");
+        change(&bench->news[i], "consent", "none", "full");
         bench->bytes += bench->bodies[i].size;
     }
     documents_free(documents);
-}
-
-/* Change a few bytes behind <mark>, where it is there. */
-static void
-change(struct buffer *body, const char *mark, const char *to)
-{
-    char *at = memmem(body->data, body->size, mark, strlen(mark));
-    if (at != NULL) {
-        memcpy(at + strlen(mark), to, strlen(to));
-    }
-}
-
-/* New code has written what old code cannot show, and old code writes over it. */
-static void
-make_written(struct bench *bench)
-{
-    for (size_t i = 0; i < DOCUMENTS; i++) {
-        struct lens_record record = record_of(bench, i);
-        struct slice text;
-        struct lens_failure failure;
-        buffer_init(&bench->news[i], 0);
-        buffer_init(&bench->written[i], 0);
-        buffer_append_slice(&bench->written[i], record.body);
-        change(&bench->written[i], "\"views\":", "7");
-        if (!lens_view(bench->schema, &record, bench->lens->steps + 1, &bench->arena, &text,
-                       &failure)) {
-            (void)fprintf(stderr, "no view: %s at %s\n", failure.text, failure.path);
-            exit(1);
-        }
-        buffer_append_slice(&bench->news[i], text);
-        change(&bench->news[i], "\"theme\":\"", "night");
-        change(&bench->news[i], "\"consent\":\"", "full");
-        arena_clear(&bench->arena);
-    }
+    lens_schema_free(spelling);
+    buffer_fini(&text);
 }
 
 static void
 open_bench(struct bench *bench, size_t size)
 {
     struct buffer schema;
-    struct lens_problem problem;
     buffer_init(&schema, 0);
     buffer_init(&bench->out, 0);
     arena_init(&bench->arena, 0);
-    edit_write_schema(bench->codec->name, bench->lens->steps, bench->lens->ops, &schema);
-    bench->schema = lens_schema_new(buffer_slice(&schema), &problem);
-    if (bench->schema == NULL) {
-        (void)fprintf(stderr, "schema refused: %s at %s\n", problem.text, problem.path);
-        exit(1);
-    }
+    edit_write_schema(bench->codec->first, bench->codec->later, bench->lens->steps,
+                      bench->lens->ops, &schema);
+    bench->schema = make_schema(&schema);
     buffer_fini(&schema);
     make_bodies(bench, size);
-    make_written(bench);
 }
 
 static void
@@ -245,7 +270,8 @@ close_bench(struct bench *bench)
 struct options {
     unsigned rounds;
     double round_ns;
-    const char *only; /* e.g. "view": run this forever so that a profiler sees it alone */
+    const char *codec; /* NULL: all */
+    const char *only;  /* e.g. "view": run this forever so that a profiler sees it alone */
     unsigned size;
     unsigned ops;
     unsigned steps;
@@ -260,30 +286,39 @@ measure(struct bench *bench, const struct options *options, bool *first)
     unsigned passes[OPERATIONS];
     uint64_t count[OPERATIONS];
     double mean = (double)bench->bytes / DOCUMENTS;
-    for (size_t i = 0; i < OPERATIONS; i++) {
+    size_t operation_total = operation_count(bench->codec);
+    for (size_t i = 0; i < operation_total; i++) {
         double once = time_round(bench, operations[i].run, 1);
         once = time_round(bench, operations[i].run, 1) * DOCUMENTS;
         passes[i] = once < options->round_ns ? (unsigned)(options->round_ns / once) + 1 : 1;
     }
     for (unsigned round = 0; round < options->rounds; round++) {
-        for (size_t i = 0; i < OPERATIONS; i++) {
+        for (size_t i = 0; i < operation_total; i++) {
             uint64_t before = allocations;
             taken[i][round] = time_round(bench, operations[i].run, passes[i]);
             count[i] = (allocations - before) / passes[i] / DOCUMENTS;
         }
     }
-    for (size_t i = 0; i < OPERATIONS; i++) {
+    for (size_t i = 0; i < operation_total; i++) {
         qsort(taken[i], options->rounds, sizeof(double), compare);
         figures[i] = taken[i][options->rounds / 2];
     }
     printf("%-8s %7.0f %5u %4u", bench->codec->name, mean, bench->lens->steps,
            bench->lens->ops);
     for (size_t i = 0; i < LIBRARY; i++) {
-        printf(" %8.0f %6.0f %6.3f", figures[i], mean / figures[i] * 1e3,
-               figures[i] / figures[LIBRARY]);
+        printf(" %8.0f %6.0f", figures[i], mean / figures[i] * 1e3);
+        if (bench->codec->edit != NULL) {
+            printf(" %6.3f", figures[i] / figures[LIBRARY]);
+        } else {
+            printf(" %6s", "-");
+        }
     }
-    printf(" %9.0f %-8s %llu\n", figures[LIBRARY], bench->codec->library,
-           (unsigned long long)(count[0] + count[1] + count[2]));
+    if (bench->codec->edit != NULL) {
+        printf(" %9.0f %-9s", figures[LIBRARY], bench->codec->library);
+    } else {
+        printf(" %9s %-9s", "-", "");
+    }
+    printf(" %llu\n", (unsigned long long)(count[0] + count[1] + count[2]));
     (void)fflush(stdout);
     if (options->json != NULL) {
         (void)fprintf(options->json,
@@ -292,7 +327,7 @@ measure(struct bench *bench, const struct options *options, bool *first)
                       *first ? "" : ",", bench->codec->name, mean, options->size,
                       bench->lens->steps, bench->lens->ops,
                       (unsigned long long)(count[0] + count[1] + count[2]));
-        for (size_t i = 0; i < OPERATIONS; i++) {
+        for (size_t i = 0; i < operation_total; i++) {
             (void)fprintf(options->json, ", \"%s_ns\": %.1f", operations[i].name, figures[i]);
         }
         (void)fprintf(options->json, "}");
@@ -303,11 +338,12 @@ measure(struct bench *bench, const struct options *options, bool *first)
 static void
 run_only(struct bench *bench, const struct options *options)
 {
-    for (size_t i = 0; i < OPERATIONS; i++) {
+    size_t operation_total = operation_count(bench->codec);
+    for (size_t i = 0; i < operation_total; i++) {
         if (strcmp(options->only, operations[i].name) == 0) {
             double ns = time_round(bench, operations[i].run, options->rounds);
-            printf("%s %u bytes %u steps %u ops: %.0f ns\n", options->only, options->size,
-                   bench->lens->steps, bench->lens->ops, ns);
+            printf("%s %s %u bytes %u steps %u ops: %.0f ns\n", options->only,
+                   bench->codec->name, options->size, bench->lens->steps, bench->lens->ops, ns);
         }
     }
 }
@@ -318,7 +354,8 @@ usage(void)
     (void)fprintf(
         stderr,
         "usage: segue-translate-bench [--rounds N] [--round-ms N] [--json FILE]\n"
-        "                             [--size BYTES] [--steps N] [--ops N] [--only WHAT]\n\n"
+        "                             [--codec NAME] [--size BYTES] [--steps N] [--ops N]\n"
+        "                             [--only WHAT]\n\n"
         "  --only   view, rebase, write or library, --rounds passes of it and nothing else:\n"
         "           for profilers\n");
     exit(2);
@@ -342,6 +379,8 @@ main(int argc, char **argv)
             options.steps = (unsigned)strtoul(value, NULL, 10);
         } else if (strcmp(argv[i], "--ops") == 0) {
             options.ops = (unsigned)strtoul(value, NULL, 10);
+        } else if (strcmp(argv[i], "--codec") == 0) {
+            options.codec = value;
         } else if (strcmp(argv[i], "--only") == 0) {
             options.only = value;
         } else {
@@ -356,7 +395,7 @@ main(int argc, char **argv)
     bool first = true;
     if (options.only == NULL) {
         printf("%-29s %-22s %-22s %-22s %s\n", "", "view", "rebase", "write", "library");
-        printf("%-8s %7s %5s %4s %8s %6s %6s %8s %6s %6s %8s %6s %6s %9s %-8s %s\n", "codec",
+        printf("%-8s %7s %5s %4s %8s %6s %6s %8s %6s %6s %8s %6s %6s %9s %-9s %s\n", "codec",
                "bytes", "steps", "ops", "ns", "MB/s", "of it", "ns", "MB/s", "of it", "ns",
                "MB/s", "of it", "ns", "", "mallocs");
     }
@@ -367,7 +406,8 @@ main(int argc, char **argv)
         for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
             for (size_t l = 0; l < sizeof(lenses) / sizeof(*lenses); l++) {
                 struct bench bench = {.codec = &codecs[c], .lens = &lenses[l]};
-                if ((wanted.size != 0 && wanted.size != sizes[s]) ||
+                if ((wanted.codec != NULL && strcmp(wanted.codec, codecs[c].name) != 0) ||
+                    (wanted.size != 0 && wanted.size != sizes[s]) ||
                     (wanted.steps != 0 && wanted.steps != lenses[l].steps) ||
                     (wanted.ops != 0 && wanted.ops != lenses[l].ops)) {
                     continue;
