@@ -128,6 +128,8 @@ enum lens_class {
     LENS_DEFAULT,    /* the other side gets a value that nobody wrote, until it writes one */
     LENS_LOSSY,      /* what is shown does not say what was there; that is remembered as long as
                         the shown value stays */
+    LENS_PARTIAL,    /* a change of codec: what the other codec has no place for is
+                        untranslatable (LENS_RANGE), all else it has */
 };
 const char *lens_class_name(enum lens_class class);
 

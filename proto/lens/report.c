@@ -6,10 +6,8 @@
 const char *lens_class_name(enum lens_class class)
 {
     static const char *const names[] = {
-        [LENS_ISO] = "iso",
-        [LENS_COMPLEMENT] = "complement",
-        [LENS_DEFAULT] = "default",
-        [LENS_LOSSY] = "lossy",
+        [LENS_ISO] = "iso",     [LENS_COMPLEMENT] = "complement", [LENS_DEFAULT] = "default",
+        [LENS_LOSSY] = "lossy", [LENS_PARTIAL] = "partial",
     };
     return names[class];
 }
@@ -208,12 +206,17 @@ report_op(struct report *report, unsigned from, struct level *level, struct leve
     return true;
 }
 
-/* Below the ops: what a codec has that the other lacks is untranslatable, and so never lost. */
+/*
+ * Below the ops. No two codecs have all values of each other, and what a document holds is not
+ * known here: what one side lacks is untranslatable, and so never lost. Where only what wraps
+ * the state differs, this says more than need be.
+ */
 static bool
 report_codec(struct report *report, unsigned from)
 {
     char at[48];
-    struct lens_op told = {.from = from, .name = "codec"};
+    struct lens_op told = {
+        .from = from, .name = "codec", .up = LENS_PARTIAL, .down = LENS_PARTIAL};
     (void)snprintf(at, sizeof(at), "/versions/%u/codec", from);
     if (!arena_copy(report->arena, slice_from_string(at), &told.at)) {
         return false;

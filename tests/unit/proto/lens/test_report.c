@@ -170,7 +170,7 @@ a_change_of_codec_is_told(void **state)
     told_is("{\"schema\":\"s\",\"keys\":[\"k:*\"],\"codec\":\"json\",\"versions\":["
             "{\"version\":1},{\"version\":2,\"codec\":\"msgpack\",\"steps\":["
             "{\"op\":\"rename\",\"path\":\"/a\",\"to\":\"b\"}]}]}",
-            "/versions/1/codec codec  iso/iso\n"
+            "/versions/1/codec codec  partial/partial\n"
             "/versions/1/steps/0 rename /a iso/iso\n");
 }
 
