@@ -196,7 +196,8 @@ is_granted(const struct value_wish *wish, const struct value_question *wanted)
     return wish->is_granted && made->kind == wanted->kind && made->db == wanted->db &&
            slice_equal(made->key, wanted->key) && made->schema == wanted->schema &&
            made->version == wanted->version && made->had_old == wanted->had_old &&
-           (!made->had_old || made->revision == wanted->revision) &&
+           (!made->had_old || (made->revision == wanted->revision &&
+                               made->old.version == wanted->old.version)) && /* rebased? */
            (made->kind != QUESTION_WRITE || slice_equal(made->body, wanted->body));
 }
 
@@ -491,6 +492,8 @@ struct value_answer *
 value_unpack(struct request *request, const struct key *key, const struct entry *entry,
              struct slice packed, struct value_answer *room)
 {
+    struct value value;
+    entry_value(entry, &value);
     const struct value_question wanted = {
         .key = key->name,
         .hash = key->hash,
@@ -498,7 +501,7 @@ value_unpack(struct request *request, const struct key *key, const struct entry 
         .kind = QUESTION_BYTES,
         .had_old = true,
         .revision = entry_revision(entry),
-        .old = {.body = packed},
+        .old = {.version = value.version, .body = packed},
         .old_is_packed = true,
         .entry = entry,
     };

@@ -404,10 +404,13 @@ copy_out(struct backfill *backfill, const struct key *key, int64_t now_ms,
     return copied;
 }
 
-/* False: the record has changed meanwhile. Without memory it stays as it is, too. */
+/*
+ * Put <record> where <copied> was, if that is still there: whoever rebases keeps the revision,
+ * and the collector of complements does. Without memory it stays as it is, too.
+ */
 static bool
 put_back(struct backfill *backfill, const struct key *key, int64_t now_ms, uint64_t revision,
-         const struct lens_record *record)
+         const struct lens_record *copied, const struct lens_record *record)
 {
     const struct value value = {.body = record->body,
                                 .complement = record->complement,
@@ -421,7 +424,9 @@ put_back(struct backfill *backfill, const struct key *key, int64_t now_ms, uint6
     if (entry != NULL) {
         entry_value(entry, &now);
     }
-    bool is_same = now.schema == backfill->id && entry_revision(entry) == revision;
+    bool is_same = now.schema == backfill->id && entry_revision(entry) == revision &&
+                   now.version == copied->version &&
+                   now.complement.size == copied->complement.size;
     bool is_put = is_same && keyspace_rebase_locked(backfill->keyspace, key, &value);
     keyspace_unlock(backfill->keyspace, key, 1);
     return is_put;
@@ -463,7 +468,7 @@ rewrite(struct backfill *backfill, struct slice name, int64_t now_ms)
         if (is_dropping) {
             rebased.complement = slice_make(NULL, 0);
         }
-        if (put_back(backfill, &key, now_ms, revision, &rebased)) {
+        if (put_back(backfill, &key, now_ms, revision, &record, &rebased)) {
             add(backfill, &report->rewritten, 1);
             add(backfill, &report->complements_dropped, is_dropping);
             return;
